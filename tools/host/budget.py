@@ -1,0 +1,22 @@
+"""What one hub has, in one place: every bound that is measured against says its number here."""
+
+# An ESP32-S3 with PSRAM has megabytes; a hub must live in what boards without spare room could give, code included.
+HUB_HEAP_OCTETS = 192 * 1024
+
+# Objects and pointers are twice as wide in a 64-bit interpreter.
+HEAP_FACTOR_64_BIT = 2
+
+# What goes on the chip beside the interpreter; LittleFS and two application slots share what an 8 MB board leaves.
+IMAGE_OCTETS_MAX = 120_000
+
+# The story must pass with no more than this, the twin's own modules taken off.
+HEAP_PEAK_OCTETS_MAX = 160 * 1024
+HEAP_PEAK_OCTETS_STRETCH = 128 * 1024
+
+# The NimBLE task's stack is small; the callback may not use more of it.
+CALLBACK_STACK_OCTETS_MAX = 2048
+
+
+def heap_octets(bits: int, twin_octets: int = 0) -> int:
+    """The heap to give an interpreter so that the hub has its own, the twin's share (as measured) on top."""
+    return HUB_HEAP_OCTETS * (HEAP_FACTOR_64_BIT if bits == 64 else 1) + twin_octets
