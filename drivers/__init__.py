@@ -1,0 +1,116 @@
+"""What telehub knows about medical devices: rows of data, and pure functions from octets to measurements.
+
+A **row** is one model (or all standard devices of a kind) as data: how to recognise it, whether it bonds and when,
+where its clock is and whether to write it, what to subscribe to and in which order, what its memory does. A
+**driver** is one file per kind of device: its rows, and a decoder per characteristic. A new model of a known family is
+one more row in its driver's file and one more line in ROWS below; nothing else.
+
+A driver's file is imported when a row of it is first asked for, so that an idle hub carries only names.
+
+`decode(row name, uuid, octets)` gives a list of measurements. It is empty for characteristics that carry none
+(features, control points, clocks, a pressure on the way up). It raises PeerError for octets that their format
+forbids and for characteristics that nobody here understands: those octets travel as they are, with that reason.
+"""
+
+from collections import namedtuple
+
+from firmware.contracts import PeerError
+
+# row name -> the driver's file. Names are kept in configurations, journals and envelopes: never rename one.
+ROWS = {
+    "blood_pressure": "blood_pressure",
+    "ad_ua651ble": "blood_pressure",
+    "weight_scale": "weight_scale",
+    "ad_uc352ble": "weight_scale",
+    "pulse_oximeter": "pulse_oximeter",
+    "pulse_oximeter_unbonded": "pulse_oximeter",
+    "pulse_oximeter_continuous": "pulse_oximeter",
+    "nonin_3230": "nonin",
+    "nonin_3230_continuous": "nonin",
+}
+
+# decoders: uuid -> function(octets) -> list of measurements. rows: every row that this file serves.
+Driver = namedtuple("Driver", ("decoders", "rows"))
+
+# How many of a stream's notifications become captures: at most one each `every_ms`, at most `take_max` a visit. What
+# the policy passes over was never kept; a stream has no memory and repeats itself every second.
+Sampling = namedtuple("Sampling", ("uuid", "every_ms", "take_max"))
+
+# A uuid is an int (16 bit) or 16 octets, least significant first, as it travels.
+_FIELDS = (
+    ("name", None),  # key in ROWS
+    ("driver", None),
+    ("title", None),  # what people call it
+    # Recognising: a hint for pairing and for pages. Who is visited is decided by the listed address alone.
+    ("name_prefixes", ()),
+    ("company", None),
+    ("pairing_mode", None),  # "limited": a limited-discoverable advert asks for pairing and has no data
+    # The link
+    ("bonds", True),  # False: this device cannot bond, and its readings say so
+    ("bond_first", False),  # bond or encrypt before any discovery: some switch off otherwise
+    ("services", ()),  # to discover before the data
+    # The clock: None, or the uuid in one of `services`; 2A08 and 2A2B differ in length alone
+    ("clock", None),
+    ("clock_write", True),  # False: writing breaks this device
+    # The data
+    ("subscribe", ()),  # (uuid, "indicate" | "notify") in this order; what a device lacks is passed over
+    ("racp", None),  # what to write to 2A52 after everything is subscribed; never a delete
+    ("sampling", ()),  # of the streams among `subscribe`
+    ("features", None),  # uuid to read with the description
+    ("mtu", False),  # exchange before discovery: values may pass 20 octets
+    # What the memory does with a reading: "none" (sent live once), "until_confirmed" (deleted when confirmed), "all"
+    ("memory", "none"),
+    ("burst", 1),  # most values in one visit
+    ("value_octets_max", 20),
+    # Patience
+    ("idle_ms", 5000),  # without a value: the device has no more (profiles say about 5 s)
+    ("cap_ms", 60000),  # one device holds the radio no longer than this while it sends
+    ("rest_ms", 3000),  # not visited again so soon after a visit that ended well
+)
+Row = namedtuple("Row", tuple([field for field, _ in _FIELDS]))
+
+
+def make(name: str, title: str, base: "Row | None" = None, **changes) -> Row:
+    """Make a row: what is not given is as in `base`, else as in the table above."""
+    changes["name"] = name
+    changes["title"] = title
+    changes["driver"] = ROWS.get(name)
+    values = []
+    for index, (field, default) in enumerate(_FIELDS):
+        values.append(changes.pop(field, default if base is None else base[index]))
+    if changes:
+        raise ValueError(name)  # a field that no row has: a slip in a table
+    return Row(*values)
+
+
+def load(driver: str) -> Driver:
+    """Import a driver's file."""
+    return __import__("drivers." + driver, None, None, ("DRIVER",)).DRIVER
+
+
+def row(name: str) -> Row:
+    """Return the row with this name; KeyError when there is none."""
+    for one in load(ROWS[name]).rows:
+        if one.name == name:
+            return one
+    raise KeyError(name)
+
+
+def uuid_octets(uuid: "int | bytes") -> bytes:
+    """Return a uuid as it travels: 2 or 16 octets, least significant first."""
+    return bytes((uuid & 0xFF, uuid >> 8)) if isinstance(uuid, int) else bytes(uuid)
+
+
+def decode(row_name: str, uuid: "int | bytes", octets) -> list:
+    """Return the measurements in one value of a characteristic; PeerError(reason, ...) when it is not lawful."""
+    if not isinstance(uuid, int) and len(uuid) == 2:
+        uuid = uuid[0] | uuid[1] << 8
+    decoder = load(ROWS[row_name]).decoders.get(uuid)
+    if decoder is None:
+        raise PeerError("unsupported", uuid)
+    measurements = decoder(octets)
+    for measurement in measurements:
+        if measurement.extra and "reserved_bits" in measurement.flags:
+            # Flags of a newer or a wrong format, and a length that ours does not explain: a guess is no reading.
+            raise PeerError("reserved", measurement.extra)
+    return measurements

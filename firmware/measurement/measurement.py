@@ -1,0 +1,62 @@
+"""One measurement as a device told it: exact, coded, with its own time and everything it says against itself."""
+
+from firmware.measurement.codes import NOT_A_VALUE
+
+USER_UNKNOWN = 255  # the device has users and does not know which one this was (0xFF in 2A35 and 2A9D)
+
+
+class Measurement:
+    """What one or more captures say; the same octets always give the same measurement.
+
+    `kind` is a key of codes.KINDS. `quantities` are (code, mantissa, exponent, unit), or (code, reason) where the
+    device measured and had no number. `status_raw` is None when the format carried no status; an oximeter's is its
+    measurement status in bits 0..15 and its sensor status in bits 16..39. `device_time` is (year, month, day, hour,
+    minute, second) by the device's own clock and counts only as far as `device_time_state` says: "ok"; "unknown"
+    (not told, or the device says its clock was never set: then the digits are kept, for their order); "invalid";
+    "absent" (the format carried none). `user` is the device's slot, USER_UNKNOWN, or None when it has no slots.
+    `flags` are from codes.FLAGS. `extra` counts the octets after all that the value's flags announce.
+    """
+
+    def __init__(self, kind: str, quantities: tuple, extra: int = 0):
+        self.kind = kind
+        self.quantities = quantities
+        self.status_raw: "int | None" = None
+        self.status: tuple = ()
+        self.device_time: "tuple | None" = None
+        self.device_time_state = "absent"
+        self.user: "int | None" = None
+        self.flags: tuple = ()
+        self.extra = extra
+
+    def counts(self) -> bool:
+        """Tell whether this can be a patient's value: no test, demo or failed measurement, and some number."""
+        for flag in self.flags:
+            if flag in NOT_A_VALUE:
+                return False
+        for quantity in self.quantities:
+            if len(quantity) == 4:
+                return True
+        return False
+
+    def facts(self) -> tuple:
+        """Return everything as one tuple, to compare two decodings."""
+        return (
+            self.kind,
+            self.quantities,
+            self.status_raw,
+            self.status,
+            self.device_time,
+            self.device_time_state,
+            self.user,
+            self.flags,
+            self.extra,
+        )
+
+
+def decimal_text(mantissa: int, exponent: int) -> str:
+    """Write mantissa * 10**exponent exactly, with the device's own precision: (200, -2) is "2.00", (12, 1) "12e1"."""
+    if exponent >= 0:
+        return "%d" % mantissa if exponent == 0 or mantissa == 0 else "%de%d" % (mantissa, exponent)
+    digits = "%d" % abs(mantissa)
+    digits = "0" * (1 - exponent - len(digits)) + digits
+    return ("-" if mantissa < 0 else "") + digits[:exponent] + "." + digits[exponent:]
