@@ -1,0 +1,106 @@
+"""Makes the image: everything that goes on the chip, compiled by mpy-cross into build/mpy, mirrored."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.host.output import MissingPart
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = ROOT / "build" / "mpy"
+
+# Files with machine code are compiled for one processor; all others run on any.
+HOST_ARCHITECTURE = {32: "x86", 64: "x64"}
+CHIP_ARCHITECTURE = "xtensawin"  # ESP32 and ESP32-S3
+_MACHINE_CODE = ("@micropython.viper", "@micropython.native", "@micropython.asm_")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One source file and what became of it."""
+
+    source: Path
+    target: Path
+
+    @property
+    def octets(self) -> int:
+        """Size of the .mpy file."""
+        return self.target.stat().st_size
+
+
+class CompileError(Exception):
+    """mpy-cross refused some files; args[0] is what it said of each."""
+
+
+def sources(root: Path = ROOT) -> list[Path]:
+    """Every file that goes on the chip, in a fixed order."""
+    found = [root / name for name in ("boot.py", "main.py") if (root / name).exists()]
+    for folder in ("drivers", "firmware"):
+        found += sorted((root / folder).rglob("*.py"))
+    return [path for path in found if "__pycache__" not in path.parts]
+
+
+def mpy_cross() -> list[str]:
+    """The compiler's command."""
+    beside = Path(sys.executable).parent / "mpy-cross"
+    path = str(beside) if beside.exists() else shutil.which("mpy-cross")
+    if not path:
+        raise MissingPart("mpy-cross", "make deps")
+    return [path]
+
+
+def image(
+    root: Path = ROOT, into: Path | None = None, architecture: str = "x86", only: Iterable[Path] | None = None
+) -> list[Compiled]:
+    """Compile what is newer than its .mpy; a file that is gone leaves the image too."""
+    into = into or root / "build" / "mpy"
+    done = [Compiled(path, into / path.relative_to(root).with_suffix(".mpy")) for path in only or sources(root)]
+    if only is None and into.exists():
+        wanted = {one.target for one in done}
+        for stale in into.rglob("*.mpy"):
+            if stale not in wanted:
+                stale.unlink(missing_ok=True)  # two test processes may clean up at once
+    refused = [text for one in done if (text := _compile(one, root, architecture))]
+    if refused:
+        raise CompileError("\n".join(refused))
+    return done
+
+
+def _compile(one: Compiled, root: Path, architecture: str) -> str:
+    """Compile one file if need be; returns what mpy-cross had against it."""
+    source_time = one.source.stat().st_mtime_ns
+    if one.target.exists() and one.target.stat().st_mtime_ns == source_time:
+        return ""
+    one.target.parent.mkdir(parents=True, exist_ok=True)
+    name = str(one.source.relative_to(root))
+    passing = one.target.with_suffix(f".{os.getpid()}.tmp")
+    command = [*mpy_cross(), "-s", name, "-o", str(passing)]
+    if any(mark in one.source.read_text() for mark in _MACHINE_CODE):
+        command.append(f"-march={architecture}")
+    ran = subprocess.run([*command, str(one.source)], capture_output=True, text=True, check=False)
+    if ran.returncode:
+        passing.unlink(missing_ok=True)
+        return f"{name}: {(ran.stderr or ran.stdout).strip()}"
+    # The source's own time: equal means up to date, whatever order files were written in.
+    os.utime(passing, ns=(source_time, source_time))
+    passing.replace(one.target)
+    return ""
+
+
+def main() -> int:
+    """`make check`: compile everything and say what is refused."""
+    try:
+        done = image()
+    except CompileError as error:
+        print(error.args[0])
+        return 1
+    print(f"mpy-cross: {len(done)} files, {sum(one.octets for one in done)} octets")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

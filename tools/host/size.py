@@ -1,0 +1,50 @@
+"""`telehub size`: how many octets of flash the firmware takes, per room and in all."""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.host import compile as build
+from tools.host.budget import IMAGE_OCTETS_MAX
+from tools.host.figures import Figure
+from tools.host.output import CommandError, Output
+
+# The precomputed points of P-256 are data that can be left out for slower signatures: told apart.
+_P256_TABLE = "p256_table"
+
+
+def command(as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False) -> int:
+    """Print the .mpy octets of every room of the firmware, against their bound."""
+    output = Output(as_json)
+    figures = measure()
+    for figure in figures:
+        output.line(figure.line(), figure.text())
+    return output.summary("size", all(figure.ok for figure in figures), figures=len(figures))
+
+
+def measure() -> list[Figure]:
+    """Compile for the chip, in a folder of its own, and count."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = build.image(into=Path(folder), architecture=build.CHIP_ARCHITECTURE)
+        except build.CompileError as error:
+            raise CommandError("mpy-cross refuses the firmware", error.args[0]) from error
+        rooms: Counter[str] = Counter()
+        table = 0
+        for one in done:
+            if one.source.stem.startswith(_P256_TABLE):
+                table += one.octets
+            else:
+                rooms[_room(one.source)] += one.octets
+    total = Figure("size.mpy_octets", sum(rooms.values()), "octets", IMAGE_OCTETS_MAX)
+    parts = [Figure(f"size.mpy_octets.{room}", octets, "octets") for room, octets in sorted(rooms.items())]
+    return [total, Figure("size.mpy_octets.p256_table", table, "octets"), *parts]
+
+
+def _room(source: Path) -> str:
+    """drivers, firmware.journal …; files of the root and of firmware/ itself go by their own name."""
+    parts = source.relative_to(build.ROOT).with_suffix("").parts
+    return parts[0] if parts[0] == "drivers" else ".".join(parts[:2])
