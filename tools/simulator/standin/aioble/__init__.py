@@ -1,0 +1,10 @@
+"""Stand-in for MicroPython's aioble: central, GATT client and security. See ../README.md for what and why."""
+
+from micropython import const
+
+from .core import GattError, config, log_error, log_info, log_warn, stop
+from .device import Device, DeviceDisconnectedError
+from .central import scan
+
+ADDR_PUBLIC = const(0)
+ADDR_RANDOM = const(1)
