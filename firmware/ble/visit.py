@@ -10,19 +10,23 @@ The executor connects, then drives the generator, and closes the connection howe
 A step is a tuple, verb first. Each has LIMIT_MS[verb] to answer in ("drain": its own cap); past it the executor
 throws PeerError("timeout", verb). A uuid is an int (16 bit) or 16 octets, least significant first.
 
-| step | the executor does | answer |
-|---|---|---|
-| ("encrypt",) | starts encryption with the stored bond; new keys for this identity are refused | None once encrypted |
-| ("pair",) | pairs and bonds, forgetting an older bond of this device first | None once encrypted and bonded |
-| ("mtu",) | exchanges the MTU | the MTU, or None |
-| ("discover", services) | finds these services (in this order) and their characteristics; absent ones are no error | {uuid: (value handle, properties, end handle)}; of a uuid found twice the first counts |
-| ("read", uuid) | one Read Request | the octets |
-| ("write", uuid, octets, response) | writes, with or without asking for a response | None |
-| ("subscribe", uuid, "indicate" or "notify") | writes the characteristic's CCCD (0x2902) | None |
-| ("session", facts) | writes the session record; needs no link, also asked for after the link was lost | None |
-| ("drain", idle_ms, cap_ms) | waits while the Bluetooth callback keeps what arrives | "idle": nothing came for idle_ms; "gone": the device hung up; "cap": cap_ms are over |
-| ("describe", facts) | keeps the device's description; needs no link | None |
-| ("disconnect",) | hangs up and waits until the link is gone | None |
+    ("encrypt",)             start encryption with the stored bond; refuse new keys for this identity.
+                             Answer: None once encrypted
+    ("pair",)                pair and bond, forgetting an older bond of this device first.
+                             Answer: None once encrypted and bonded
+    ("mtu",)                 exchange the MTU. Answer: the MTU, or None
+    ("discover", services)   find these services, in this order, and their characteristics; an absent one is no
+                             error. Answer: {uuid: (value handle, properties, end handle)}; of a uuid found twice
+                             the first counts; services of earlier discoveries stay known to the executor
+    ("read", uuid)           one Read Request. Answer: the octets
+    ("write", uuid, octets, response)   with or without asking for a response. Answer: None
+    ("subscribe", uuid, "indicate" | "notify")   write the characteristic's CCCD (0x2902). Answer: None
+    ("session", facts)       write the session record. Needs no link and is also asked for after its loss.
+                             Answer: None
+    ("drain", idle_ms, cap_ms)   wait while the Bluetooth callback keeps what arrives. Answer: "idle" when nothing
+                             came for idle_ms, "gone" when the device hung up, "cap" when cap_ms are over
+    ("describe", facts)      keep the device's description. Needs no link. Answer: None
+    ("disconnect",)          hang up and wait until the link is gone. Answer: None
 
 Thrown in: PeerError("att", code) an ATT error (code without MicroPython's 256 in front); PeerError("security", why)
 pairing or encryption did not succeed and the link stands; PeerError("gone",) the link is lost; PeerError("timeout",
@@ -74,7 +78,6 @@ LIMIT_MS = {
     "describe": 5000,
     "disconnect": 5000,
 }
-_STEPS_MAX = const(24)  # of one visit, drain and pairing aside: bounded by the row's own lists
 
 _READ = const(0x02)
 _WRITE_SILENTLY = const(0x04)
@@ -168,7 +171,7 @@ def _steps(state):
         raise PeerError("unsupported")
     yield from _clock(state)
     if state.paired and not context.described:
-        yield from _describe(state)  # now: a device may hang up after its last value each time
+        yield from _describe_now(state)  # a device may hang up after its last value each time
     yield "session", state.facts()
     yield from _subscribe(state)
     end = yield "drain", row.idle_ms, row.cap_ms
@@ -262,6 +265,15 @@ def _subscribe(state):
         except PeerError as error:
             if error.args[0] != "att":  # 0xFE, a procedure runs already: its records come all the same
                 raise
+
+
+def _describe_now(state):
+    """Ask for the description before the data; a refusal only means that there is none."""
+    try:
+        yield from _describe(state)
+    except PeerError as error:
+        if error.args[0] != "att":
+            raise
 
 
 def _describe_quietly(state):

@@ -1,0 +1,73 @@
+"""Numbers and times as GATT health characteristics write them: exact, or the name of why there is none.
+
+Values are indexed octet by octet and never sliced, so any indexable value will do, and every length is checked before
+the first octet is read.
+"""
+
+import binascii
+
+from firmware.contracts import PeerError
+from firmware.measurement import device_time
+
+# IEEE 11073-20601 special values. They are specials only with exponent 0: 0xF7FF is 204.7, not a NaN.
+_SFLOAT = {0x07FF: "NaN", 0x0800: "NRes", 0x07FE: "+INF", 0x0802: "-INF", 0x0801: "RFU"}
+_FLOAT = {0x7FFFFF: "NaN", 0x800000: "NRes", 0x7FFFFE: "+INF", 0x800002: "-INF", 0x800001: "RFU"}
+
+
+def need(octets, length: int) -> None:
+    """Refuse a value shorter than its format says."""
+    if len(octets) < length:
+        raise PeerError("short", len(octets), length)
+
+
+def uint(octets, at: int, size: int) -> int:
+    """Read an unsigned number, least significant octet first."""
+    number = 0
+    while size:
+        size -= 1
+        number = number << 8 | octets[at + size]
+    return number
+
+
+def signed(number: int, bits: int) -> int:
+    """Read the low bits as two's complement."""
+    return number - (1 << bits) if number >> (bits - 1) else number
+
+
+def sfloat(octets, at: int) -> "tuple | str":
+    """Read a 16-bit medical float as (mantissa, exponent), or the name of its special value."""
+    raw = octets[at] | octets[at + 1] << 8
+    special = _SFLOAT.get(raw)
+    return (signed(raw & 0xFFF, 12), signed(raw >> 12, 4)) if special is None else special
+
+
+def float32(octets, at: int) -> "tuple | str":
+    """Read a 32-bit medical float as (mantissa, exponent), or the name of its special value."""
+    raw = octets[at] | octets[at + 1] << 8 | octets[at + 2] << 16
+    special = _FLOAT.get(raw) if octets[at + 3] == 0 else None
+    return (signed(raw, 24), signed(octets[at + 3], 8)) if special is None else special
+
+
+def quantity(code: int, number: "tuple | str", unit: int) -> tuple:
+    """Join a code with what was read for it: (code, mantissa, exponent, unit) or (code, reason)."""
+    return (code, number) if isinstance(number, str) else (code, number[0], number[1], unit)
+
+
+def take_time(measurement, octets, at: int) -> None:
+    """Give a measurement the device time at this place."""
+    measurement.device_time, measurement.device_time_state = device_time.parse(octets, at)
+
+
+def named(bits: int, names: tuple) -> tuple:
+    """Return the names of the set bits in bit order; None in `names` is a bit without one."""
+    return tuple([name for index, name in enumerate(names) if name is not None and bits >> index & 1])
+
+
+def uuid128(text: str) -> bytes:
+    """Write a 128-bit uuid as it travels, least significant octet first."""
+    return bytes(reversed(binascii.unhexlify(text.replace("-", ""))))
+
+
+def nothing(octets) -> list:
+    """Decode a characteristic that carries no measurement: it is understood, and there is nothing to tell."""
+    return []
