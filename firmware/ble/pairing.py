@@ -1,0 +1,75 @@
+"""Bonds: the secrets that a Bluetooth host asks the firmware to keep (MicroPython: _IRQ_GET_SECRET, _IRQ_SET_SECRET).
+
+A key is the address type and the address, least significant octet first; the value is the host's own structure and
+means nothing here. Type 1 and 2 are our and the peer's long-term keys, 10 the hub's identity resolving key.
+
+New keys for an identity whose keys are stored already are refused: Espressif's host pairs anew by itself when a peer
+says that it lost its bond, and an impostor could say so.
+"""
+
+from micropython import const
+
+_LTK_OURS = const(1)
+_LTK_PEER = const(2)
+_SECRETS_MAX = const(24)  # eight devices with two keys each, the hub's own, and room for a change of device
+_VALUE_OCTETS_MAX = const(256)  # NimBLE's structures are 80 to 88 octets
+
+
+def identity(address: bytes, address_type: int) -> bytes:
+    """A device's key in the store: type, then the address, least significant octet first."""
+    return bytes((address_type,)) + bytes(reversed(address))
+
+
+class Bonds:
+    """In RAM for the Bluetooth callback; `flush` writes them down and belongs to the main loop.
+
+    `secrets` is {"<type>:<key hex>": "<value hex>"} as last saved; `save` writes such a dict, whole or not at all.
+    """
+
+    def __init__(self, secrets: dict, save):
+        self._secrets = {}
+        for name, value in secrets.items():
+            kind, key = name.split(":")
+            self._secrets[(int(kind), bytes.fromhex(key))] = bytes.fromhex(value)
+        self._save = save
+        self._changed = False
+
+    def has(self, key: bytes) -> bool:
+        """Whether a peer's long-term key is stored for this identity."""
+        return (_LTK_PEER, key) in self._secrets or (_LTK_OURS, key) in self._secrets
+
+    def get(self, kind: int, index: int, key: "bytes | None") -> "bytes | None":
+        """Answer _IRQ_GET_SECRET: the value for a key, or the index-th of its type."""
+        if key is not None:
+            return self._secrets.get((kind, key))
+        keys = [stored for stored in self._secrets if stored[0] == kind]
+        keys.sort()  # a dict has no order on the chip; the host walks the index until there is no more
+        return self._secrets[keys[index]] if index < len(keys) else None
+
+    def set(self, kind: int, key: bytes, value: "bytes | None") -> "bool | None":
+        """Answer _IRQ_SET_SECRET. None: refused, these are new keys for a stored identity."""
+        entry = (kind, key)
+        if value is None:
+            if entry not in self._secrets:
+                return False
+            del self._secrets[entry]
+        else:
+            if kind in (_LTK_OURS, _LTK_PEER) and entry in self._secrets and self._secrets[entry] != value:
+                return None
+            if len(value) > _VALUE_OCTETS_MAX or (entry not in self._secrets and len(self._secrets) >= _SECRETS_MAX):
+                return False
+            self._secrets[entry] = value
+        self._changed = True
+        return True
+
+    def forget(self, key: bytes) -> None:
+        """Drop a device's keys, before it is paired anew in a window that a person opened."""
+        for kind in (_LTK_OURS, _LTK_PEER):
+            if self._secrets.pop((kind, key), None) is not None:
+                self._changed = True
+
+    def flush(self) -> None:
+        """Write changes down."""
+        if self._changed:
+            self._changed = False
+            self._save({"%d:%s" % (kind, key.hex()): value.hex() for (kind, key), value in self._secrets.items()})

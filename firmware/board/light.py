@@ -1,0 +1,43 @@
+"""The hub's light and button."""
+
+import machine
+
+from firmware.board.ticks import Ticks
+
+_LIGHT_PIN = 2  # the boards' own LED on most ESP32 and S3 development boards; set in the configuration otherwise
+_BUTTON_PIN = 0  # the BOOT button: pressed pulls low
+_DUTY_MAX = 65535
+
+
+class Light:
+    """Shows one rhythm at a time; the PWM hardware keeps it."""
+
+    def __init__(self, pin: int = _LIGHT_PIN):
+        self._pin = machine.Pin(pin, machine.Pin.OUT)
+        self._pwm = None
+        self._shown = None
+
+    def show(self, hertz: int, percent_on: int) -> None:
+        """Blink at `hertz`, on for `percent_on` of each period; 0 Hz: steady."""
+        if (hertz, percent_on) == self._shown:
+            return
+        self._shown = (hertz, percent_on)
+        if self._pwm is not None:
+            self._pwm.deinit()
+            self._pwm = None
+        if hertz:
+            self._pwm = machine.PWM(self._pin, freq=hertz, duty_u16=_DUTY_MAX * percent_on // 100)
+        else:
+            self._pin.value(1 if percent_on else 0)
+
+
+class Button:
+    """Sets `pressed` when the button goes down."""
+
+    def __init__(self, pin: int = _BUTTON_PIN):
+        self.pressed = Ticks.flag()
+        self._pin = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
+        self._pin.irq(self._down, machine.Pin.IRQ_FALLING)
+
+    def _down(self, _pin):
+        self.pressed.set()

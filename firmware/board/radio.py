@@ -1,0 +1,277 @@
+"""The hub's radio: aioble for what it does well, and one handler of our own in front of it.
+
+That handler runs inside the Bluetooth host's callback. NimBLE confirms an indication when the callback returns,
+whatever it returned, so the octets are kept before it returns; when they cannot be kept it hangs up, which is the one
+thing that goes out before the confirmation. An exception in it would silence Bluetooth for ever: it lets none out.
+"""
+
+import asyncio
+
+import aioble
+import bluetooth
+from aioble import core
+from micropython import const
+
+from firmware.board.ticks import Ticks, within
+from firmware.contracts import PeerError
+
+_IRQ_PERIPHERAL_CONNECT = const(7)
+_IRQ_PERIPHERAL_DISCONNECT = const(8)
+_IRQ_GATTC_NOTIFY = const(18)
+_IRQ_GATTC_INDICATE = const(19)
+_IRQ_ENCRYPTION_UPDATE = const(28)
+_IRQ_GET_SECRET = const(29)
+_IRQ_SET_SECRET = const(30)
+
+ENCRYPTED = const(2)  # as in the journal's capture flags
+AUTHENTICATED = const(4)
+BONDED = const(8)
+BOND_CHANGED = const(16)
+
+_IO_NO_INPUT_NO_OUTPUT = const(3)
+_MTU_OCTETS = const(247)  # one full Bluetooth 4.2 link-layer packet
+_SCAN_INTERVAL_US = const(50_000)
+_SCAN_WINDOW_US = const(40_000)  # 80 %: a cuff advertises for seconds; the rest is left to Wi-Fi
+_SCAN_MS = const(60_000)  # aioble keeps every stranger that it hears until a scan ends: bound that
+_CONNECT_MS = const(4_000)
+_CONNECT_MARGIN_MS = const(500)  # the host gives up first, so that no late connection is left over
+_HANG_UP_MS = const(3_000)
+
+
+class Radio:
+    """`keep(handle, indicated, security, octets)` keeps one value or raises: Full, OSError."""
+
+    def __init__(self, bonds, keep):
+        self._bonds = bonds
+        self._keep = keep
+        self._handle = None  # the open connection
+        self._connecting = False
+        self._connection = None
+        self._characteristics = {}
+        self._value = Ticks.flag()
+        self._secured = Ticks.flag()
+        self._gone = True
+        self.security = 0
+        self.bond_changed = False
+        self.lost = 0  # values that could not be kept: possible_loss
+        self.faults = 0  # exceptions that the handler held back
+        self.last_value_ms = None
+        self._ticks = None
+
+    def start(self, ticks) -> None:
+        """Switch the radio on and put our handler first."""
+        self._ticks = ticks
+        ble = bluetooth.BLE()
+        # First, before aioble's own: its queue of one indication loses the second of two, and its secrets are
+        # written where a power cut can tear them.
+        core._irq_handlers.insert(0, self._irq)
+        ble.active(True)
+        # A peer's Security Request acts with the settings of its moment: they stand from the start.
+        ble.config(bond=True, le_secure=True, mitm=False, io=_IO_NO_INPUT_NO_OUTPUT, mtu=_MTU_OCTETS)
+
+    # -- in the callback -----------------------------------------------------------------------------------
+
+    def _irq(self, event, data):
+        try:
+            if event == _IRQ_GATTC_INDICATE or event == _IRQ_GATTC_NOTIFY:
+                self._take(event, data[0], data[1], data[2])
+            elif event == _IRQ_PERIPHERAL_DISCONNECT:
+                if data[0] == self._handle:
+                    self._gone = True
+                    self._handle = None
+                    self._value.set()
+                    self._secured.set()
+            elif event == _IRQ_PERIPHERAL_CONNECT:
+                if self._connecting:
+                    self._handle = data[0]
+                    self._gone = False
+                    self.security = 0  # a link remade by itself (0x3E) begins unencrypted
+                else:
+                    core.ble.gap_disconnect(data[0])
+            elif event == _IRQ_ENCRYPTION_UPDATE:
+                if data[0] == self._handle:
+                    self.security = (
+                        (ENCRYPTED if data[1] else 0) | (AUTHENTICATED if data[2] else 0) | (BONDED if data[3] else 0)
+                    )
+                    self._secured.set()
+            elif event == _IRQ_GET_SECRET:
+                return self._bonds.get(data[0], data[1], None if data[2] is None else bytes(data[2]))
+            elif event == _IRQ_SET_SECRET:
+                return self._set_secret(data[0], bytes(data[1]), None if data[2] is None else bytes(data[2]))
+        except Exception:  # noqa: BLE001 - one that got out would end all Bluetooth until the next boot
+            self.faults += 1
+            self._refuse()
+        return None
+
+    def _take(self, event, handle, value_handle, octets):
+        if handle != self._handle:
+            self._hang_up(handle)
+            return
+        try:
+            self._keep(
+                value_handle,
+                event == _IRQ_GATTC_INDICATE,
+                self.security | (BOND_CHANGED if self.bond_changed else 0),
+                octets,
+            )
+        except Exception:  # noqa: BLE001 - Full, OSError, MemoryError: not kept, so it must not be confirmed
+            self.lost += 1
+            self._refuse()
+            return
+        self.last_value_ms = self._ticks.now_ms()
+        self._value.set()
+
+    def _set_secret(self, kind, key, value):
+        answer = self._bonds.set(kind, key, value)
+        if answer is None:
+            self.bond_changed = True
+            self._refuse()
+            return False
+        return answer
+
+    def _refuse(self):
+        """Hang up before the callback returns: the one refusal that this host knows."""
+        if self._handle is not None:
+            self._hang_up(self._handle)
+
+    def _hang_up(self, handle):
+        try:
+            core.ble.gap_disconnect(handle)
+        except OSError:
+            pass  # on its way down already
+
+    # -- listening -----------------------------------------------------------------------------------------
+
+    async def listen(self, wanted: dict, limit_ms: int) -> "tuple | None":
+        """Scan until one of `wanted` ({(address type, address): anything}) is heard.
+
+        Returns (key, advert octets, scan response octets) or None after about `limit_ms`.
+        """
+        core.ble.irq(core.ble_irq)  # revived in case anything ever silenced it
+        scan = aioble.scan(
+            min(limit_ms, _SCAN_MS), interval_us=_SCAN_INTERVAL_US, window_us=_SCAN_WINDOW_US, active=False
+        )
+        async with scan as results:
+            async for result in results:
+                key = (result.device.addr_type, result.device.addr)
+                if key in wanted and result.connectable:
+                    return key, result.adv_data or b"", result.resp_data or b""
+        return None
+
+    # -- one visit -----------------------------------------------------------------------------------------
+
+    async def connect(self, address_type: int, address: bytes) -> None:
+        """Open the link. PeerError("gone") when the device did not answer."""
+        self._characteristics = {}
+        self.bond_changed = False
+        self.last_value_ms = None
+        self._value.clear()
+        self._secured.clear()
+        self._connecting = True
+        try:
+            self._connection = await aioble.Device(address_type, address).connect(
+                timeout_ms=_CONNECT_MS + _CONNECT_MARGIN_MS, scan_duration_ms=_CONNECT_MS
+            )
+        except (asyncio.TimeoutError, OSError):
+            raise PeerError("gone")
+        finally:
+            self._connecting = False
+
+    async def do(self, step: tuple, limit_ms: int) -> object:
+        """Do one step of firmware/ble/visit.py that needs the link; PeerError as its docstring says."""
+        verb = step[0]
+        if self._gone and verb != "disconnect":
+            raise PeerError("gone")
+        try:
+            if verb == "drain":
+                return await self._drain(step[1], step[2])
+            if verb == "disconnect":
+                return await self.close()
+            if verb == "encrypt" or verb == "pair":
+                return await self._secure(limit_ms)
+            with self._connection.timeout(limit_ms):  # aioble's own discovery never ends on a dead link
+                return await self._gatt(verb, step)
+        except asyncio.TimeoutError:
+            raise PeerError("timeout", verb)
+        except aioble.DeviceDisconnectedError:
+            raise PeerError("gone")
+        except aioble.GattError as error:
+            status = error._status  # aioble offers no other way to the ATT code
+            raise PeerError("gone") if status < 256 else PeerError("att", status - 256)
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            # aioble meets a link that vanished between two of its lines with any of these
+            if self._gone:
+                raise PeerError("gone")
+            raise PeerError("refused", verb, error.args[0] if error.args else 0)
+
+    async def _gatt(self, verb, step):
+        if verb == "mtu":
+            return await self._connection.exchange_mtu()
+        if verb == "discover":
+            return await self._discover(step[1])
+        characteristic = self._characteristics[_uuid(step[1])]
+        if verb == "read":
+            return await characteristic.read()
+        if verb == "write":
+            return await characteristic.write(step[2], response=step[3])
+        indicate = step[2] == "indicate"
+        return await characteristic.subscribe(notify=not indicate, indicate=indicate)
+
+    async def _discover(self, services):
+        found = {}
+        for wanted in services:
+            service = await self._connection.service(_uuid(wanted))
+            if service is None:
+                continue
+            heard = []
+            async for one in service.characteristics():
+                heard.append(one)
+            heard.sort(key=lambda one: one._value_handle)  # aioble gives the last first
+            for one in heard:
+                key = bytes(one.uuid)
+                key = key[0] | key[1] << 8 if len(key) == 2 else key
+                if key not in found:
+                    found[key] = (one._value_handle, one.properties, one._end_handle)
+                    self._characteristics[one.uuid] = one
+        return found
+
+    async def _secure(self, limit_ms):
+        self._secured.clear()
+        core.ble.gap_pair(self._handle)
+        if not await within(self._secured.wait(), limit_ms):
+            raise PeerError("timeout", "pair")
+        if self._gone:
+            raise PeerError("gone")
+        if not self.security & ENCRYPTED:
+            raise PeerError("security", "failed")
+        if self.bond_changed:
+            raise PeerError("security", "bond changed")
+        self._bonds.flush()
+
+    async def _drain(self, idle_ms, cap_ms):
+        ends_ms = self._ticks.now_ms() + cap_ms
+        while True:
+            left_ms = ends_ms - self._ticks.now_ms()
+            if left_ms <= 0:
+                return "cap"
+            arrived = await within(self._value.wait(), min(idle_ms, left_ms))
+            if self._gone:
+                return "gone"
+            if not arrived and left_ms > idle_ms:
+                return "idle"
+
+    async def close(self) -> None:
+        """Hang up, and return when the link is gone; every end of a visit comes here."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                await connection.disconnect(timeout_ms=_HANG_UP_MS)
+            except asyncio.TimeoutError:
+                self.faults += 1
+        self._handle = None
+        self._gone = True
+        self._bonds.flush()
+
+
+def _uuid(uuid):
+    return bluetooth.UUID(uuid)

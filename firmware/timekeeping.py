@@ -1,0 +1,82 @@
+"""The hub's wall clock: a floor, what NTP and the platform said, and how far that can be trusted.
+
+Time never runs before the floor (the later of build time and last receipt). NTP improves it. The platform's
+time comes only with the answer to the hub's own nonce and may correct a wrong NTP in both directions: a jump
+that is told in the health report and never changes a time that was sealed.
+"""
+
+from micropython import const
+
+from firmware.measurement import device_time
+
+CLOCK_NONE = const(0)
+CLOCK_NTP = const(1)
+CLOCK_PLATFORM = const(2)
+
+CONFIRMED_UNCERTAINTY_MS = const(2_000)  # a device's clock is written only by one at least this good
+_AGREE_MS = const(5_000)  # NTP's whole seconds, its round trip and the platform's round trip together
+
+
+class Timekeeper:
+    """Unix time on top of a monotonic clock. `monotonic_ms` is a function that never wraps and starts at boot."""
+
+    def __init__(self, monotonic_ms, floor_s: int):
+        self._monotonic_ms = monotonic_ms
+        self._base_s = floor_s
+        self._base_ms = 0
+        self.floor_s = floor_s
+        self.quality = CLOCK_NONE
+        self.uncertainty_ms = 0
+        self.set_at_ms = None
+        self.jump_s = 0  # the last told jump, for the health report
+        self.disputed = False  # NTP and platform disagree and the platform has not spoken since
+
+    def time_s(self) -> int:
+        """Unix seconds now."""
+        return self._base_s + (self._monotonic_ms() - self._base_ms) // 1000
+
+    def utc(self) -> tuple:
+        """(year, month, day, hour, minute, second) now, in UTC."""
+        return device_time.time_of(self.time_s())
+
+    def confirmed(self) -> bool:
+        """Whether a patient's device may be set by this clock."""
+        return (
+            self.quality != CLOCK_NONE
+            and self.uncertainty_ms <= CONFIRMED_UNCERTAINTY_MS
+            and not self.disputed
+        )
+
+    def ntp(self, time_s: int, uncertainty_ms: int) -> bool:
+        """Take NTP's word. False when it is before the floor, or contradicts the platform's answer."""
+        if time_s < self.floor_s:
+            return False
+        if self.quality == CLOCK_PLATFORM:
+            if abs(time_s - self.time_s()) * 1000 > _AGREE_MS:
+                self.disputed = True
+                return False
+            return True  # the platform's answer is the better one and they agree
+        self._set(time_s, uncertainty_ms, CLOCK_NTP)
+        return True
+
+    def platform(self, time_s: int, uncertainty_ms: int) -> int:
+        """Take the platform's answer to our nonce; return the jump in seconds (0 when NTP was right)."""
+        jump = time_s - self.time_s()
+        if self.quality != CLOCK_NONE and abs(jump) * 1000 > _AGREE_MS:
+            self.jump_s = jump
+        self.disputed = False
+        self._set(time_s, uncertainty_ms, CLOCK_PLATFORM)
+        return jump
+
+    def raise_floor(self, time_s: int) -> None:
+        """A receipt proves that it is at least this late."""
+        if time_s > self.floor_s:
+            self.floor_s = time_s
+            if self.quality == CLOCK_NONE and self.time_s() < time_s:
+                self._base_s, self._base_ms = time_s, self._monotonic_ms()
+
+    def _set(self, time_s, uncertainty_ms, quality):
+        self._base_s, self._base_ms = time_s, self._monotonic_ms()
+        self.set_at_ms = self._base_ms
+        self.uncertainty_ms = uncertainty_ms
+        self.quality = quality

@@ -1,0 +1,204 @@
+"""One connection to the broker: DNS, NTP, TLS, MQTT, each stage with a limit and a name for its failure.
+
+The line (board/line.py) moves octets, ticks give time, flags and tasks: this file runs on any interpreter.
+"""
+
+import asyncio
+
+from micropython import const
+
+from firmware.contracts import OutOfTurn, PeerError
+from firmware.uplink import certificate, dns, packets
+
+_DNS_PORT = const(53)
+_DNS_TRIES = const(3)
+_DNS_WAIT_MS = const(1_500)
+_CONNECT_MS = const(10_000)  # TCP on a slow line
+_HANDSHAKE_MS = const(20_000)  # 2 to 4 s on the chip, and the same line
+_ANSWER_MS = const(10_000)  # CONNACK, SUBACK, PINGRESP
+_SEND_MS = const(10_000)  # a packet that TCP does not take in this time: the line is dead
+_KEEPALIVE_S = const(240)  # the broker tells our last will after 1.5 times this: within a quarter of an hour
+_PING_AFTER_MS = const(100_000)
+_READ_OCTETS = const(256)
+
+
+class Session:
+    """`on_message(name, payload)` is called for each message; `name` is the topic's last word."""
+
+    def __init__(self, line, ticks, timekeeper, broker: dict, hub: str):
+        self._line = line
+        self._ticks = ticks
+        self._timekeeper = timekeeper
+        self._broker = broker
+        self._topic = ("telehub/1/" + hub + "/").encode()
+        self._hub = hub
+        self._open = False
+        self._failure = None
+        self._reading = None
+        self._sending = asyncio.Lock()  # the line takes one packet at a time
+        self._answer = ticks.flag()
+        self._answered = None
+        self._heard_ms = 0
+        self._composer = None
+        self.opened = 0  # handshakes that led to a session, for the health report
+        self.on_message = None
+        self.on_end = None
+
+    def up(self) -> bool:
+        return self._open and self._failure is None
+
+    # -- opening -------------------------------------------------------------------------------------------
+
+    async def prepare(self, ntp_host: "str | None") -> str:
+        """Join the network, ask NTP when a host is given, and return the broker's address. No handshake yet."""
+        await self._line.join()
+        if ntp_host:
+            await self._ask_time(ntp_host)
+        return await self._resolve(self._broker["host"])
+
+    async def open(self, address: str, will: bytes) -> None:
+        """Shake hands, connect, subscribe. PeerError names the stage that failed; nothing is left open then."""
+        if self._open:
+            raise OutOfTurn
+        self._failure = None
+        self._answered = None
+        self._answer.clear()
+        self._open = True
+        try:
+            await self._limited(self._line.open(address, self._broker["port"], self._broker["host"]), _CONNECT_MS)
+            self._composer = self._line.composer(self._hub, self._broker["host"], _KEEPALIVE_S)
+            health = self._topic + b"health"
+            # The first octets carry the handshake with them.
+            await self._limited(
+                self._line.write(packets.connect(self._hub.encode(), _KEEPALIVE_S, health, will)), _HANDSHAKE_MS
+            )
+            certificate.check_dates(self._line.certificate(), self._timekeeper.utc())
+            self._reading = self._ticks.spawn(self._read())
+            packets.connack(await self._answer_of(packets.CONNACK))
+            for name in (b"receipt", b"order"):
+                identifier, octets = self._composer.subscribe_packet(self._topic + name)
+                if packets.suback(await self._ask(octets, packets.SUBACK)) != identifier:
+                    raise PeerError("mqtt: foreign suback")
+            self.opened += 1
+        except PeerError:
+            await self.close()
+            raise
+
+    async def _limited(self, coroutine, limit_ms):
+        if not await self._ticks.within(coroutine, limit_ms):
+            raise PeerError("link: no answer")
+
+    async def _resolve(self, host: str) -> str:
+        if dns.is_address(host):
+            return host
+        for _ in range(_DNS_TRIES):
+            question = dns.question(host, self._ticks.now_ms() & 0xFFFF)
+            address = await self._line.ask(
+                self._line.name_server(), _DNS_PORT, question, _DNS_WAIT_MS, lambda octets: dns.answer(octets, question)
+            )
+            if address:
+                return address
+        raise PeerError("dns: no answer")
+
+    async def _ask_time(self, host: str) -> None:
+        """NTP improves the clock; without it the hub goes on."""
+        try:
+            address = await self._resolve(host)
+            began_ms = self._ticks.now_ms()
+            seconds = self._line.ntp_s(address)
+            trip_ms = self._ticks.now_ms() - began_ms
+        except PeerError:
+            return
+        self._timekeeper.ntp(seconds, trip_ms + 1000)  # whole seconds
+
+    # -- talking -------------------------------------------------------------------------------------------
+
+    async def publish(self, name: str, payload: "bytes | memoryview") -> None:
+        """Hand one message to TCP, QoS 1. What the broker says of it frees nothing, so it is not waited for."""
+        if not self.up():
+            raise PeerError("link: down")
+        _, octets = self._composer.publish_packet(self._topic + name.encode(), payload)
+        await self._send(octets)
+
+    async def keep_alive(self) -> None:
+        """Ping when nothing was heard for a while. PeerError when the broker is mute."""
+        if not self.up():
+            raise PeerError("link: down")
+        if self._ticks.now_ms() - self._heard_ms >= _PING_AFTER_MS:
+            await self.ping()
+
+    async def ping(self) -> None:
+        """PeerError when the broker does not answer."""
+        await self._ask(self._composer.ping_packet(), packets.PINGRESP)
+
+    async def _ask(self, octets, kind: int) -> bytes:
+        self._answered = None
+        self._answer.clear()
+        await self._send(octets)
+        return await self._answer_of(kind)
+
+    async def _answer_of(self, kind: int) -> bytes:
+        if not await self._ticks.within(self._answer.wait(), _ANSWER_MS):
+            raise self._fail(PeerError("mqtt: no answer", kind))
+        if self._failure is not None:
+            raise self._failure
+        answered, self._answered = self._answered, None
+        if answered is None or answered[0] != kind:
+            raise self._fail(PeerError("mqtt: out of turn", kind))
+        return answered[1]
+
+    async def _send(self, octets) -> None:
+        async def send():
+            async with self._sending:
+                await self._line.write(octets)
+
+        try:
+            await self._limited(send(), _SEND_MS)
+        except PeerError as error:
+            raise self._fail(error)
+
+    async def _read(self) -> None:
+        reader = packets.PacketReader()
+        try:
+            while True:
+                reader.feed(await self._line.read(min(_READ_OCTETS, reader.room())))
+                self._heard_ms = self._ticks.now_ms()
+                packet = reader.next_packet()
+                while packet is not None:
+                    await self._take(*packet)
+                    packet = reader.next_packet()
+        except PeerError as error:
+            self._fail(error)
+
+    async def _take(self, kind: int, flags: int, body: bytes) -> None:
+        if kind == packets.PUBLISH:
+            topic, identifier, payload = packets.publish(flags, body)
+            if not topic.startswith(self._topic):
+                raise PeerError("mqtt: foreign topic")
+            self.on_message(topic[len(self._topic) :].decode(), payload)
+            if identifier:
+                await self._send(packets.puback(identifier))
+        elif kind != packets.PUBACK:
+            self._answered = (kind, body)
+            self._answer.set()
+
+    # -- closing -------------------------------------------------------------------------------------------
+
+    def _fail(self, error):
+        """Remember why the link ended, once, and wake those who wait for it."""
+        if self._failure is None:
+            self._failure = error
+            if self.on_end:
+                self.on_end()
+        self._answer.set()
+        return error
+
+    async def close(self) -> "PeerError | None":
+        """Free everything; return why the link ended, if it ended by itself."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+        await self._line.close()
+        self._composer = None
+        self._open = False
+        return self._failure
