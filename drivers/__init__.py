@@ -1,15 +1,15 @@
 """What telehub knows about medical devices: rows of data, and pure functions from octets to measurements.
 
-A **row** is one model (or all standard devices of a kind) as data: how to recognise it, whether it bonds and when,
-where its clock is and whether to write it, what to subscribe to and in which order, what its memory does. A
-**driver** is one file per kind of device: its rows, and a decoder per characteristic. A new model of a known family is
-one more row in its driver's file and one more line in ROWS below; nothing else.
+A **row** is one model (or all standard devices of a kind) as data: how to recognise it, whether it bonds and
+when, where its clock is and whether to write it, what to subscribe to and in which order, what its memory
+does. A **driver** is one file per kind of device: its rows, and a decoder per characteristic. A new model of
+a known family is one more row in its driver's file and one more line in ROWS below; nothing else.
 
 A driver's file is imported when a row of it is first asked for, so that an idle hub carries only names.
 
 `decode(row name, uuid, octets)` gives a list of measurements. It is empty for characteristics that carry none
 (features, control points, clocks, a pressure on the way up). It raises PeerError for octets that their format
-forbids and for characteristics that nobody here understands: those octets travel as they are, with that reason.
+forbids and for characteristics that nobody here understands: those octets travel as they are, with a reason.
 """
 
 from collections import namedtuple
@@ -32,8 +32,8 @@ ROWS = {
 # decoders: uuid -> function(octets) -> list of measurements. rows: every row that this file serves.
 Driver = namedtuple("Driver", ("decoders", "rows"))
 
-# How many of a stream's notifications become captures: at most one each `every_ms`, at most `take_max` a visit. What
-# the policy passes over was never kept; a stream has no memory and repeats itself every second.
+# How many of a stream's notifications become captures: at most one each `every_ms`, at most `take_max` a
+# visit. What the policy passes over was never kept; a stream has no memory and repeats itself every second.
 Sampling = namedtuple("Sampling", ("uuid", "every_ms", "take_max"))
 
 # A uuid is an int (16 bit) or 16 octets, least significant first, as it travels.
@@ -58,7 +58,8 @@ _FIELDS = (
     ("sampling", ()),  # of the streams among `subscribe`
     ("features", None),  # uuid to read with the description
     ("mtu", False),  # exchange before discovery: values may pass 20 octets
-    # What the memory does with a reading: "none" (sent live once), "until_confirmed" (deleted when confirmed), "all"
+    # What the memory does with a reading: "none" (sent live once), "until_confirmed" (deleted when
+    # confirmed), "all"
     ("memory", "none"),
     ("burst", 1),  # most values in one visit
     ("value_octets_max", 20),
@@ -102,7 +103,7 @@ def uuid_octets(uuid: "int | bytes") -> bytes:
 
 
 def decode(row_name: str, uuid: "int | bytes", octets) -> list:
-    """Return the measurements in one value of a characteristic; PeerError(reason, ...) when it is not lawful."""
+    """Return the measurements in one value of a characteristic; PeerError(reason, ...) refuses it."""
     if not isinstance(uuid, int) and len(uuid) == 2:
         uuid = uuid[0] | uuid[1] << 8
     decoder = load(ROWS[row_name]).decoders.get(uuid)
@@ -111,6 +112,7 @@ def decode(row_name: str, uuid: "int | bytes", octets) -> list:
     measurements = decoder(octets)
     for measurement in measurements:
         if measurement.extra and "reserved_bits" in measurement.flags:
-            # Flags of a newer or a wrong format, and a length that ours does not explain: a guess is no reading.
+            # Flags of a newer or a wrong format, and a length that ours does not explain: a guess is no
+            # reading.
             raise PeerError("reserved", measurement.extra)
     return measurements

@@ -1,7 +1,7 @@
 """Blood pressure (service 0x1810): 2A35 Measurement, 2A36 Intermediate Cuff Pressure, 2A49 Feature.
 
-Layout: GATT Specification Supplement, Blood Pressure Measurement. A mean pressure of NaN (Omron) is a reason; one of 0
-(Beurer) is what the device sent and stays 0: it is for the one who reads to know the device.
+Layout: GATT Specification Supplement, Blood Pressure Measurement. A mean pressure of NaN (Omron) is a reason;
+one of 0 (Beurer) is what the device sent and stays 0: it is for the one who reads to know the device.
 """
 
 from micropython import const
@@ -25,7 +25,7 @@ _HAS_STATUS = const(0x10)
 _RESERVED = const(0xE0)
 
 _STATUS = ("body_movement", "cuff_loose", "irregular_pulse", None, None, "improper_position")
-_PULSE_RANGE = (None, "pulse_above_range", "pulse_below_range", "pulse_range_rfu")  # bits 3 and 4 are one number
+_PULSE_RANGE = (None, "pulse_above_range", "pulse_below_range", "pulse_range_rfu")  # bits 3, 4: one number
 
 
 def decode(octets) -> list:
@@ -91,8 +91,9 @@ DRIVER = Driver(
     {_MEASUREMENT: decode, _INTERMEDIATE_CUFF: nothing, _FEATURE: nothing, _DATE_TIME: nothing},
     (
         _standard,
-        # Switches itself off when it is discovered before it is bonded (error E10). Bonds by Just Works. Its clock is
-        # in the health service. It sends what it holds, oldest first, deletes each reading once confirmed, hangs up.
+        # Switches itself off when it is discovered before it is bonded (error E10). Bonds by Just Works. Its
+        # clock is in the health service. It sends what it holds, oldest first, deletes each reading once
+        # confirmed, hangs up.
         make(
             "ad_ua651ble",
             "A&D UA-651BLE",

@@ -6,7 +6,8 @@ DEVICE_INFORMATION = const(0x180A)
 BATTERY = const(0x180F)
 BATTERY_LEVEL = const(0x2A19)
 
-# (characteristic, what it is called, most octets kept): together with battery and features under the journal's 200
+# (characteristic, what it is called, most octets kept): together with battery and features under the
+# journal's 200
 TEXTS = (
     (0x2A29, "manufacturer", 24),
     (0x2A24, "model", 24),

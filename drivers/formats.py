@@ -1,7 +1,7 @@
 """Numbers and times as GATT health characteristics write them: exact, or the name of why there is none.
 
-Values are indexed octet by octet and never sliced, so any indexable value will do, and every length is checked before
-the first octet is read.
+Values are indexed octet by octet and never sliced, so any indexable value will do, and every length is
+checked before the first octet is read.
 """
 
 import binascii

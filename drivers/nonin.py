@@ -1,7 +1,7 @@
 """Nonin 3230: standard spot-checks, and its own continuous service (big-endian, one notification a second).
 
-Layout of the own service: Nonin specification 113142-000-02 as public decoders of it read it. Never seen on a device
-here. Bit 0 of its status is not described there and stays unnamed.
+Layout of the own service: Nonin specification 113142-000-02 as public decoders of it read it. Never seen on a
+device here. Bit 0 of its status is not described there and stays unnamed.
 """
 
 from drivers import Driver, Sampling, make

@@ -1,7 +1,7 @@
-"""Pulse oximeter (service 0x1822): 2A5E Spot-Check, 2A5F Continuous, 2A60 Features, stored records by RACP (2A52).
+"""Pulse oximeter (service 0x1822): 2A5E Spot-Check, 2A5F Continuous, 2A60 Features; records by RACP.
 
-Layout: Pulse Oximeter Service 1.0.1. A continuous value carries up to three readings (normal, fast, slow averaging),
-which are three measurements of one capture; they share its statuses.
+Layout: Pulse Oximeter Service 1.0.1. A continuous value carries up to three readings (normal, fast, slow
+averaging), which are three measurements of one capture; they share its statuses.
 """
 
 from micropython import const
@@ -35,15 +35,48 @@ _CONTINUOUS_RESERVED = const(0xE0)
 
 REPORT_ALL_RECORDS = b"\x01\x01"  # RACP: report stored records, all of them
 
-_STATUS = (None, None, None, None, None, "measurement_ongoing", "early_estimate", "validated", "fully_qualified")
-_STATUS += ("from_storage", "demo", "testing", "calibration_ongoing", "unavailable", "questionable", "invalid")
-_SENSOR = ("extended_display_update", "equipment_malfunction", "signal_processing_irregularity", "inadequate_signal")
-_SENSOR += ("poor_signal", "low_perfusion", "erratic_signal", "nonpulsatile_signal", "questionable_pulse")
-_SENSOR += ("signal_analysis_ongoing", "sensor_interference", "sensor_unconnected_to_user", "unknown_sensor")
-_SENSOR += ("sensor_displaced", "sensor_malfunctioning", "sensor_disconnected")
+_STATUS_FIRST_BIT = const(5)  # below it the status is reserved
+_STATUS = (
+    "measurement_ongoing",
+    "early_estimate",
+    "validated",
+    "fully_qualified",
+    "from_storage",
+    "demo",
+    "testing",
+    "calibration_ongoing",
+    "unavailable",
+    "questionable",
+    "invalid",
+)
+_SENSOR = (
+    "extended_display_update",
+    "equipment_malfunction",
+    "signal_processing_irregularity",
+    "inadequate_signal",
+    "poor_signal",
+    "low_perfusion",
+    "erratic_signal",
+    "nonpulsatile_signal",
+    "questionable_pulse",
+    "signal_analysis_ongoing",
+    "sensor_interference",
+    "sensor_unconnected_to_user",
+    "unknown_sensor",
+    "sensor_displaced",
+    "sensor_malfunctioning",
+    "sensor_disconnected",
+)
 
 # What a measurement status makes of a reading (names of codes.FLAGS, by bit)
-_SAYS = ((9, "from_storage"), (10, "demo"), (11, "test"), (12, "calibration"), (13, "unavailable"), (15, "invalid"))
+_SAYS = (
+    (9, "from_storage"),
+    (10, "demo"),
+    (11, "test"),
+    (12, "calibration"),
+    (13, "unavailable"),
+    (15, "invalid"),
+)
 
 
 def decode_spot_check(octets) -> list:
@@ -133,7 +166,7 @@ def _complete(measurement, status, sensor, amplitude, notes):
     if status is not None or sensor is not None:
         status, sensor = status or 0, sensor or 0
         measurement.status_raw = sensor << 16 | status
-        measurement.status = named(status, _STATUS) + named(sensor, _SENSOR)
+        measurement.status = named(status >> _STATUS_FIRST_BIT, _STATUS) + named(sensor, _SENSOR)
         notes += [flag for bit, flag in _SAYS if status >> bit & 1]
     measurement.flags = tuple([flag for flag in codes.FLAGS if flag in notes])
 
@@ -157,7 +190,7 @@ STANDARD = make(
     memory="until_confirmed",  # of stored records: each is transmitted once
     burst=40,
     value_octets_max=19,
-    idle_ms=6000,  # the service calls a procedure dead after 5 s without an indication
+    idle_ms=15000,  # a spot check takes a finger some 10 s, and the service wants 15 s for stored records
 )
 
 DRIVER = Driver(
@@ -174,6 +207,7 @@ DRIVER = Driver(
             sampling=(Sampling(_CONTINUOUS, 10000, 6),),
             memory="none",
             burst=6,
+            value_octets_max=20,
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """Weight scale (service 0x181D): 2A9D Weight Measurement, 2A9E Feature.
 
-Layout: GATT Specification Supplement, Weight Measurement. The value's own resolution is kept: 16000 * 0.005 kg is
-(80000, -3). What the scale's display can show is coarser and stands in 2A9E, not in the value.
+Layout: GATT Specification Supplement, Weight Measurement. The value's own resolution is kept: 16000 * 0.005
+kg is (80000, -3). What the scale's display can show is coarser and stands in 2A9E, not in the value.
 """
 
 from micropython import const
@@ -77,7 +77,8 @@ DRIVER = Driver(
     {_MEASUREMENT: decode, _FEATURE: nothing, _DATE_TIME: nothing},
     (
         _standard,
-        # Of the same family as the UA-651BLE cuff: bond before discovery, clock in the health service, oldest first.
+        # Of the same family as the UA-651BLE cuff: bond before discovery, clock in the health service, oldest
+        # first.
         make(
             "ad_uc352ble",
             "A&D UC-352BLE",

@@ -4,8 +4,8 @@ from collections import namedtuple
 
 from drivers.device_information import text
 
-# name: str or ""; services: 16-bit uuids as int, 128-bit ones as 16 octets; manufacturer: (company, octets) or None;
-# flags: the octet, or None when the advert has none
+# name: str or ""; services: 16-bit uuids as int, 128-bit ones as 16 octets; manufacturer: (company, octets)
+# or None; flags: the octet, or None when the advert has none
 Advert = namedtuple("Advert", ("name", "services", "manufacturer", "flags"))
 
 _FLAGS = 0x01
@@ -54,10 +54,11 @@ def parse(adv_data, resp_data=b"") -> Advert:
 
 
 def wants(row, advert) -> "str | None":
-    """Tell what a listed device asks for with this advert: "visit", "pairing", or None: nothing that can be told yet.
+    """Tell what a listed device asks for with this advert: "visit", "pairing", or None if it does not say.
 
-    The caller has matched the address; a name is no identity and refuses nobody. Of a device whose pairing mode is a
-    different advert, one without flags (a scan response that came alone, a damaged one) does not yet say which it is.
+    The caller has matched the address; a name is no identity and refuses nobody. Of a device whose pairing
+    mode is a different advert, one without flags (a scan response that came alone, a damaged one) does not
+    yet say which it is.
     """
     if row.pairing_mode != "limited":
         return "visit"
@@ -67,7 +68,7 @@ def wants(row, advert) -> "str | None":
 
 
 def resembles(row, advert) -> bool:
-    """Tell whether an unlisted device looks like this row: a hint for the one who pairs, never a reason to connect."""
+    """Tell whether an unlisted device looks like this row: a hint for pairing, no reason to connect."""
     if row.name_prefixes:
         return advert.name.startswith(row.name_prefixes)
     if row.company is not None and advert.manufacturer is not None:

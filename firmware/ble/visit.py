@@ -4,45 +4,45 @@ The executor connects, then drives the generator, and closes the connection howe
 
     steps = visit(row, context)
     step = next(steps)
-    while True: step = steps.send(answer)      # or steps.throw(PeerError(...)), or steps.close() to give up
-    except StopIteration as end: end.value      # the outcome, one of OUTCOMES
+    step = steps.send(answer), or steps.throw(PeerError(...)), until StopIteration; steps.close() to give up
+    the StopIteration's value is the outcome, one of OUTCOMES
 
-A step is a tuple, verb first. Each has LIMIT_MS[verb] to answer in ("drain": its own cap); past it the executor
-throws PeerError("timeout", verb). A uuid is an int (16 bit) or 16 octets, least significant first.
+A step is a tuple, verb first, and has LIMIT_MS[verb] to be answered in ("drain": its own cap_ms); past it the
+executor throws PeerError("timeout", verb). A uuid is an int (16 bit) or 16 octets, least significant first.
 
-    ("encrypt",)             start encryption with the stored bond; refuse new keys for this identity.
-                             Answer: None once encrypted
-    ("pair",)                pair and bond, forgetting an older bond of this device first.
-                             Answer: None once encrypted and bonded
-    ("mtu",)                 exchange the MTU. Answer: the MTU, or None
-    ("discover", services)   find these services, in this order, and their characteristics; an absent one is no
-                             error. Answer: {uuid: (value handle, properties, end handle)}; of a uuid found twice
-                             the first counts; services of earlier discoveries stay known to the executor
-    ("read", uuid)           one Read Request. Answer: the octets
-    ("write", uuid, octets, response)   with or without asking for a response. Answer: None
-    ("subscribe", uuid, "indicate" | "notify")   write the characteristic's CCCD (0x2902). Answer: None
-    ("session", facts)       write the session record. Needs no link and is also asked for after its loss.
-                             Answer: None
-    ("drain", idle_ms, cap_ms)   wait while the Bluetooth callback keeps what arrives. Answer: "idle" when nothing
-                             came for idle_ms, "gone" when the device hung up, "cap" when cap_ms are over
-    ("describe", facts)      keep the device's description. Needs no link. Answer: None
-    ("disconnect",)          hang up and wait until the link is gone. Answer: None
+    ("encrypt",)            start encryption with the stored bond; refuse new keys for this identity
+    ("pair",)               pair and bond, forgetting an older bond of this device first
+    ("mtu",)                exchange the MTU
+    ("discover", services)  find these services, in this order, and their characteristics. An absent service is
+                            no error. Answer {uuid: (value handle, properties, end handle)}; of a uuid found
+                            twice the first counts. What an earlier discovery found stays addressable
+    ("read", uuid)          one Read Request. Answer the octets
+    ("write", uuid, octets, response)               write, asking for a response or not
+    ("subscribe", uuid, "indicate" or "notify")     write the characteristic's CCCD (0x2902)
+    ("session", facts)      write the session record; needs no link, and comes after its loss too
+    ("drain", idle_ms, cap_ms)                      wait while the Bluetooth callback keeps what arrives. Answer
+                            "idle" (nothing came for idle_ms), "gone" (the device hung up) or "cap"
+    ("describe", facts)     keep the device's description; needs no link
+    ("disconnect",)         hang up and wait until the link is gone
 
-Thrown in: PeerError("att", code) an ATT error (code without MicroPython's 256 in front); PeerError("security", why)
-pairing or encryption did not succeed and the link stands; PeerError("gone",) the link is lost; PeerError("timeout",
-verb). After "gone" and "timeout" no step that needs a link is asked for, other than "disconnect".
+The answer is None where none is named; encrypt and pair are answered once the link is encrypted (and bonded).
 
-`context`: clock_confirmed (the hub's clock is good enough to set a patient's device), local_time() -> (y, m, d, h,
-mi, s), window_open (pairing this device is allowed now), bonded (the hub holds a bond with this identity), described
-(this device's description is known). Each is asked at the moment it is needed.
+Thrown in: PeerError("att", code), an ATT error without MicroPython's 256 in front; PeerError("security", why), no
+pairing or encryption and the link stands; PeerError("gone"), the link is lost; PeerError("timeout", verb). After
+"gone" and "timeout" nothing is asked for that needs the link, but "disconnect" after a timeout.
 
-Session facts: {"clock": octets as read before it was written, or b"", "clock_read": bool, "clock_written": bool,
-"characteristics": ((value handle, uuid octets), ...) of all that can indicate or notify}. The executor stamps
-"clock_ms" when it answers the read of row.clock. Description facts: text under "manufacturer", "model", "serial",
-"hardware", "firmware", "software", "battery" (0..100), "features" (octets); absent is an absent key.
+`context` has: clock_confirmed, the hub's clock is good enough to set a patient's device; local_time(), now as
+(year, month, day, hour, minute, second) by the wall clock; window_open, this device may be paired now; bonded, the
+hub holds a bond with it (on a pairing-mode advert inside a window the hub forgets the bond first, and this is
+False); described, its description is known. Each is asked at the moment it is needed.
 
-Values may arrive at any time from the first moment, before discovery too: the callback keeps them without this
-generator. Nothing here deletes anything on a device; the only writes are a clock, CCCDs and row.racp.
+Session facts: "clock", the octets as read before anything was written, b"" when the device would not say (the
+executor notes the time of that read itself); "clock_written"; "characteristics", of all that can notify or indicate
+((value handle, uuid octets), ...). Description facts: the texts "manufacturer", "model", "serial", "hardware",
+"firmware" and "software"; "battery" 0..100; "features", octets. What is not known has no key.
+
+Values may arrive from the first moment on, before discovery too: the callback keeps them without this generator.
+Nothing here deletes anything on a device: all it writes is a clock, CCCDs and the row's RACP request.
 """
 
 from micropython import const
@@ -55,22 +55,22 @@ from firmware.measurement import device_time
 OUTCOMES = (
     "drained",  # the device had its say, until it was idle or hung up
     "capped",  # it was still sending when its time was over; what it sent is kept
-    "gone",  # the link was lost before anything could be subscribed to
+    "gone",  # the link was lost before everything was subscribed to
     "timeout",  # a step had no answer
-    "not_bonded",  # it must bond, the hub has no bond, and no window is open
+    "not_bonded",  # it wants a bond, the hub has none, and no window is open
     "bond_lost",  # the hub has a bond that the device no longer honours: a person must pair it again
     "pairing_failed",
     "unsupported",  # nothing that its row names was found
-    "refused",  # it would not let the hub subscribe
+    "refused",  # an ATT error where it hurts
 )
 
-# Longest wait for each step. ATT allows 30 s for an answer (Core 5.4, 3.F.3.3.3), SMP 30 s (3.H.3.4); devices at home
-# answer within a few connection intervals, and one that does not must not hold the radio against the others.
+# Longest wait for each step. ATT and SMP allow 30 s for an answer; devices at home answer within a few
+# connection intervals, and one that does not must not hold the radio against the others.
 LIMIT_MS = {
     "encrypt": 10000,
-    "pair": 35000,  # past SMP's own 30 s, so that its failure is heard: a person may be typing a passkey
+    "pair": 35000,  # past SMP's own 30 s, so that its failure is heard
     "mtu": 3000,
-    "discover": 15000,
+    "discover": 15000,  # some dozen round trips at the slowest interval in use
     "read": 5000,
     "write": 5000,
     "subscribe": 5000,
@@ -78,6 +78,7 @@ LIMIT_MS = {
     "describe": 5000,
     "disconnect": 5000,
 }
+_OVERHEAD_MS = const(60000)  # pairing, and all other steps at the pace of a slow device
 
 _READ = const(0x02)
 _WRITE_SILENTLY = const(0x04)
@@ -86,14 +87,14 @@ _NOTIFY_OR_INDICATE = const(0x30)
 _RACP = const(0x2A52)
 _CURRENT_TIME = const(0x2A2B)
 
-_FIELD_IGNORED = const(0x80)  # Current Time Service: the time was taken, a field of it was not
-# Insufficient authentication, authorization, encryption: asked of those who subscribe before they pair
+# ATT: insufficient authentication, authorization, encryption; said to those who ask before they pair
 _ASKS_SECURITY = (0x05, 0x08, 0x0F)
+_FIELD_IGNORED = const(0x80)  # Current Time Service: the time was taken, some field of it was not
 
 
 def limit_ms(row) -> int:
     """Return how long a whole visit may take: past it the executor hangs up, whatever is going on."""
-    return row.cap_ms + 60000
+    return row.cap_ms + _OVERHEAD_MS
 
 
 def visit(row, context):
@@ -102,23 +103,22 @@ def visit(row, context):
     try:
         outcome = yield from _steps(state)
     except PeerError as error:
-        outcome = _OUTCOME_OF.get(error.args[0], "refused")
-    if not state.told and state.found:
-        yield "session", state.facts()  # values may have come although the visit failed: say what their handles mean
-    if outcome != "gone" and not state.gone:
+        outcome = _outcome(error.args)
+        state.gone = outcome == "gone"
+    if state.found and not state.told:
+        yield "session", state.facts()  # values may have come all the same: say what their handles mean
+    if not state.gone:
         yield ("disconnect",)
     return outcome
 
 
-_OUTCOME_OF = {
-    "gone": "gone",
-    "timeout": "timeout",
-    "not_bonded": "not_bonded",
-    "bond_lost": "bond_lost",
-    "security": "pairing_failed",
-    "unsupported": "unsupported",
-    "att": "refused",
-}
+def _outcome(args):
+    """Name what an error that nobody expected makes of the visit."""
+    if args[0] == "security":
+        return "pairing_failed"
+    if args[0] == "att" and args[1] in _ASKS_SECURITY:
+        return "not_bonded"
+    return args[0] if args[0] in OUTCOMES else "refused"
 
 
 class _State:
@@ -133,27 +133,22 @@ class _State:
         self.gone = False
         self.told = False
         self.clock = b""
-        self.clock_read = False
         self.clock_written = False
-
-    def facts(self):
-        """Return the session facts, which are told once."""
-        self.told = True
-        characteristics = []
-        for uuid in self.found:
-            if self.found[uuid][1] & _NOTIFY_OR_INDICATE:
-                characteristics.append((self.found[uuid][0], uuid_octets(uuid)))
-        characteristics.sort()  # dicts have no order on the chip; records must come out the same
-        return {
-            "clock": self.clock,
-            "clock_read": self.clock_read,
-            "clock_written": self.clock_written,
-            "characteristics": tuple(characteristics),
-        }
 
     def may(self, uuid, properties):
         """Tell whether the device offers a characteristic with any of these properties."""
         return uuid in self.found and self.found[uuid][1] & properties != 0
+
+    def facts(self):
+        """Return the session facts, which are told once."""
+        self.told = True
+        values = [(self.found[uuid][0], uuid) for uuid in self.found if self.may(uuid, _NOTIFY_OR_INDICATE)]
+        values.sort()  # a dict has no order on the chip, and records must come out the same
+        return {
+            "clock": self.clock,
+            "clock_written": self.clock_written,
+            "characteristics": tuple([(handle, uuid_octets(uuid)) for handle, uuid in values]),
+        }
 
 
 def _steps(state):
@@ -164,20 +159,24 @@ def _steps(state):
         yield from _secure(state)
     if row.mtu:
         yield from _mtu()
-    state.found = yield from _asking(state, ("discover", row.services))
+    state.found = yield from _asking(state, "discover", row.services)
     if row.bonds and not state.secured:
         yield from _secure(state)
-    if not any(uuid in state.found for uuid, _ in row.subscribe):
+    if not any([uuid in state.found for uuid, _ in row.subscribe]):
         raise PeerError("unsupported")
-    yield from _clock(state)
+    yield from _read_clock(state)
+    yield from _write_clock(state)
     if state.paired and not context.described:
-        yield from _describe_now(state)  # a device may hang up after its last value each time
+        yield from _describe(state)  # now, since a device may hang up after its last value each time
     yield "session", state.facts()
     yield from _subscribe(state)
     end = yield "drain", row.idle_ms, row.cap_ms
     state.gone = end == "gone"
-    if end == "idle" and not context.described and not state.paired:
-        yield from _describe_quietly(state)
+    if end == "idle" and not state.paired and not context.described:
+        try:
+            yield from _describe(state)
+        except PeerError as error:  # whatever goes wrong now takes nothing from a visit that went well
+            state.gone = error.args[0] == "gone"
     return "capped" if end == "cap" else "drained"
 
 
@@ -199,14 +198,18 @@ def _secure(state):
     state.secured = state.paired = True
 
 
-def _asking(state, step):
-    """Do a step; when the device asks for security first, give it and try once more."""
+def _asking(state, *step):
+    """Do a step; when the device asks for security first and it can be given, give it and try once more."""
     try:
         return (yield step)
     except PeerError as error:
         if error.args[0] != "att" or error.args[1] not in _ASKS_SECURITY or state.secured:
             raise
+        if not state.context.bonded and not state.context.window_open:
+            raise
     yield from _secure(state)
+    if step[0] == "write" and step[1] == state.row.clock:
+        step = _clock_step(state)  # pairing took its time
     return (yield step)
 
 
@@ -214,44 +217,52 @@ def _mtu():
     try:
         yield ("mtu",)
     except PeerError as error:
-        if error.args[0] != "att":  # one that cannot exchange it (error 6) keeps 23 octets
+        if error.args[0] != "att":  # one that cannot exchange it keeps 23 octets
             raise
 
 
-def _clock(state):
-    """Read the device's clock before anything may set it; write it by the row's rule, when the hub's is confirmed."""
-    uuid = state.row.clock
-    if uuid is None:
-        return
-    if state.may(uuid, _READ):
+def _read_clock(state):
+    """Read the device's clock before anything may set it."""
+    if state.may(state.row.clock, _READ):
         try:
-            state.clock = yield from _asking(state, ("read", uuid))
-            state.clock_read = True
+            state.clock = bytes((yield from _asking(state, "read", state.row.clock)))
         except PeerError as error:
             if error.args[0] != "att":
                 raise
-    if not state.row.clock_write or not state.context.clock_confirmed or not state.may(uuid, _WRITE | _WRITE_SILENTLY):
+
+
+def _write_clock(state):
+    """Set the device's clock where its row allows it and the hub's own is confirmed."""
+    row = state.row
+    if not row.clock_write or not state.context.clock_confirmed:
         return
-    write = device_time.current_time if uuid == _CURRENT_TIME else device_time.date_time
-    response = state.may(uuid, _WRITE)
+    if not state.may(row.clock, _WRITE | _WRITE_SILENTLY):
+        return
     try:
-        yield from _asking(state, ("write", uuid, write(state.context.local_time()), response))
+        yield from _asking(state, *_clock_step(state))
         state.clock_written = True
     except PeerError as error:
         if error.args[0] != "att":
             raise
-        state.clock_written = uuid == _CURRENT_TIME and error.args[1] == _FIELD_IGNORED
+        state.clock_written = row.clock == _CURRENT_TIME and error.args[1] == _FIELD_IGNORED
+
+
+def _clock_step(state):
+    """Return the step that writes the local time of this moment."""
+    uuid = state.row.clock
+    write = device_time.current_time if uuid == _CURRENT_TIME else device_time.date_time
+    return "write", uuid, write(state.context.local_time()), state.may(uuid, _WRITE)
 
 
 def _subscribe(state):
     """Enable everything in the row's order, and only then ask for stored records (else ATT error 0xFD)."""
     enabled = 0
-    refusal = None
+    refusal = PeerError("unsupported")
     for uuid, how in state.row.subscribe:
         if uuid not in state.found:
             continue
         try:
-            yield from _asking(state, ("subscribe", uuid, how))
+            yield from _asking(state, "subscribe", uuid, how)
             enabled += 1
         except PeerError as error:
             if error.args[0] != "att":
@@ -261,53 +272,41 @@ def _subscribe(state):
         raise refusal
     if state.row.racp is not None and state.may(_RACP, _WRITE):
         try:
-            yield from _asking(state, ("write", _RACP, state.row.racp, True))
+            yield from _asking(state, "write", _RACP, state.row.racp, True)
         except PeerError as error:
             if error.args[0] != "att":  # 0xFE, a procedure runs already: its records come all the same
                 raise
 
 
-def _describe_now(state):
-    """Ask for the description before the data; a refusal only means that there is none."""
+def _describe(state):
+    """Read who made the device and how full its battery is."""
     try:
-        yield from _describe(state)
+        found = yield "discover", (DEVICE_INFORMATION, BATTERY)
     except PeerError as error:
         if error.args[0] != "att":
             raise
-
-
-def _describe_quietly(state):
-    """Ask for the description after the data: whatever goes wrong now takes nothing from a visit that went well."""
-    try:
-        yield from _describe(state)
-    except PeerError as error:
-        state.gone = error.args[0] == "gone"
-
-
-def _describe(state):
-    """Read who made the device and how full its battery is."""
-    found = yield from _asking(state, ("discover", (DEVICE_INFORMATION, BATTERY)))
+        return
     facts = {}
     for uuid, key, octets_max in TEXTS:
         octets = yield from _read_if(state, found, uuid)
         if octets:
             facts[key] = text(octets, octets_max)
-    octets = yield from _read_if(state, found, BATTERY_LEVEL)
-    if octets and battery(octets) is not None:
-        facts["battery"] = battery(octets)
+    percent = battery((yield from _read_if(state, found, BATTERY_LEVEL)))
+    if percent is not None:
+        facts["battery"] = percent
     octets = yield from _read_if(state, state.found, state.row.features)
     if octets:
-        facts["features"] = bytes(octets)
+        facts["features"] = octets
     if facts:
         yield "describe", facts
 
 
 def _read_if(state, found, uuid):
-    """Read a characteristic when the device has it; b"" when it will not say."""
+    """Read a characteristic that the device has; b"" when it has none or will not say."""
     if uuid not in found or not found[uuid][1] & _READ:
         return b""
     try:
-        return (yield from _asking(state, ("read", uuid)))
+        return bytes((yield from _asking(state, "read", uuid)))
     except PeerError as error:
         if error.args[0] != "att":
             raise

@@ -1,9 +1,9 @@
 """Codes of quantities and units (IEEE 11073-10101, "MDC"), and the kinds of measurement made of them.
 
-A code is partition * 65536 + term. Partition 2 (SCADA) names quantities, partition 4 (DIM) units. Terms are those of
-IEEE 11073-10101 and of the device specialisations 10404 (oximeter), 10407 (blood pressure) and 10415 (scale); they
-were compared with the term tables of four independent public implementations of those standards, and the 32-bit
-sums with the HL7 Personal Health Device guide's examples.
+A code is partition * 65536 + term. Partition 2 (SCADA) names quantities, partition 4 (DIM) units. Terms are
+those of IEEE 11073-10101 and of the device specialisations 10404 (oximeter), 10407 (blood pressure) and 10415
+(scale); they were compared with the term tables of four independent public implementations of those
+standards, and the 32-bit sums with the HL7 Personal Health Device guide's examples.
 
 The numbers of kinds, reasons and flags travel in sealed batches: append, never renumber.
 """
@@ -60,8 +60,8 @@ NAMES = {
 
 _OXIMETRY = ((SPO2, PERCENT), (PULSE_OXIMETER, BPM), (PULSE_AMPLITUDE, PERCENT))
 
-# kind -> (its number, its quantities in this order with the usual unit of each). A measurement may lack some of its
-# kind's quantities and never has others; what is left keeps the order.
+# kind -> (its number, its quantities in this order with the usual unit of each). A measurement may lack some
+# of its kind's quantities and never has others; what is left keeps the order.
 KINDS = {
     "blood_pressure": (1, ((PRESS_SYS, MMHG), (PRESS_DIA, MMHG), (PRESS_MEAN, MMHG), (PULSE_CUFF, BPM))),
     "body_weight": (2, ((BODY_MASS, KG), (BMI, KG_PER_M2), (BODY_HEIGHT, METRE))),
@@ -71,8 +71,8 @@ KINDS = {
     "pulse_oximetry_slow": (6, _OXIMETRY),  # averaged over a longer time: MDC_MODALITY_SLOW, 2::19512
 }
 
-# Why a quantity has no number. The number of a reason is its index. The first five are IEEE 11073-20601's specials,
-# the rest say what a format's own no-value code means.
+# Why a quantity has no number. The number of a reason is its index. The first five are IEEE 11073-20601's
+# specials, the rest say what a format's own no-value code means.
 REASONS = ("NaN", "NRes", "+INF", "-INF", "RFU", "unsuccessful", "no_reading")
 
 # What a measurement says of itself. The number of a flag is its index.

@@ -1,8 +1,9 @@
-"""The device's own clock: GATT Date Time, days and seconds in whole numbers, and local time by a POSIX TZ rule.
+"""The device's own clock: GATT Date Time, whole days and seconds, and local time by a POSIX TZ rule.
 
-A time is (year, month, day, hour, minute, second). Seconds are Unix seconds as if the tuple were UTC; nothing here
-asks a clock, and nothing is a float. Calendar arithmetic is Gregorian without end; the civil-day formulas count
-from 1 March so that the leap day comes last (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+A time is (year, month, day, hour, minute, second). Seconds are Unix seconds as if the tuple were UTC; nothing
+here asks a clock, and nothing is a float. Calendar arithmetic is Gregorian without end; the civil-day
+formulas count from 1 March so that the leap day comes last (Howard Hinnant, "chrono-Compatible Low-Level Date
+Algorithms").
 """
 
 DATE_TIME_OCTETS = 7  # GATT 2A08
@@ -61,10 +62,13 @@ def time_of(seconds: int) -> tuple:
 
 
 def parse(octets, at: int = 0) -> tuple:
-    """Read a Date Time (2A08): (time, "ok"), (None, "unknown") or (None, "invalid"). The caller checked the length."""
+    """Read a Date Time of checked length: (time, "ok"), (None, "unknown") or (None, "invalid")."""
     year = octets[at] | octets[at + 1] << 8
-    month, day, hour, minute, second = octets[at + 2], octets[at + 3], octets[at + 4], octets[at + 5], octets[at + 6]
-    if month > 12 or day > 31 or hour > 23 or minute > 59 or second > 59 or (year and not 1582 <= year <= 9999):
+    month, day = octets[at + 2], octets[at + 3]
+    hour, minute, second = octets[at + 4], octets[at + 5], octets[at + 6]
+    if month > 12 or day > 31 or hour > 23 or minute > 59 or second > 59:
+        return None, "invalid"
+    if year and not 1582 <= year <= 9999:
         return None, "invalid"
     if year == 0 or month == 0 or day == 0:  # GSS: 0 means that it is not known
         return None, "unknown"
@@ -74,7 +78,7 @@ def parse(octets, at: int = 0) -> tuple:
 
 
 def of_clock(octets) -> tuple:
-    """Read what a device's clock characteristic (2A08 or 2A2B) said; (None, "absent") when it said nothing."""
+    """Read what a device's clock (2A08 or 2A2B) said; (None, "absent") when it said nothing."""
     if not len(octets):
         return None, "absent"
     if len(octets) < DATE_TIME_OCTETS:
@@ -134,12 +138,14 @@ class Zone:
         return time_of(utc_s + self.offset_s(utc_s))
 
     def candidates(self, time: tuple) -> tuple:
-        """Return every instant that a local clock shows as this: two in the repeated hour, none in the skipped one."""
+        """Return the instants at which local clocks show this: two in a repeated hour, none in a skipped."""
         local_s = seconds_of(time)
-        found = []
+        found: list = []
         for offset in (self.summer_s, self.standard_s):
-            if offset is not None and local_s - offset not in found and self.offset_s(local_s - offset) == offset:
-                found.append(local_s - offset)
+            if offset is not None:
+                utc_s = local_s - offset
+                if utc_s not in found and self.offset_s(utc_s) == offset:
+                    found.append(utc_s)
         return tuple(sorted(found))
 
 
@@ -226,6 +232,6 @@ def _instant(year, change):
             days -= 7
     else:
         days = days_of(year, 1, 1) + numbers[0]
-        if form == "J" and not (is_leap(year) and numbers[0] >= 60):  # J counts from 1 and never counts 29 February
+        if form == "J" and not (is_leap(year) and numbers[0] >= 60):  # J starts at 1, without 29 February
             days -= 1
     return days * 86400 + time_s

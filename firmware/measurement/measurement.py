@@ -1,4 +1,4 @@
-"""One measurement as a device told it: exact, coded, with its own time and everything it says against itself."""
+"""One measurement as a device told it: exact, coded, with its own time and all that speaks against it."""
 
 from firmware.measurement.codes import NOT_A_VALUE
 
@@ -8,13 +8,14 @@ USER_UNKNOWN = 255  # the device has users and does not know which one this was 
 class Measurement:
     """What one or more captures say; the same octets always give the same measurement.
 
-    `kind` is a key of codes.KINDS. `quantities` are (code, mantissa, exponent, unit), or (code, reason) where the
-    device measured and had no number. `status_raw` is None when the format carried no status; an oximeter's is its
-    measurement status in bits 0..15 and its sensor status in bits 16..39. `device_time` is (year, month, day, hour,
-    minute, second) by the device's own clock and counts only as far as `device_time_state` says: "ok"; "unknown"
-    (not told, or the device says its clock was never set: then the digits are kept, for their order); "invalid";
-    "absent" (the format carried none). `user` is the device's slot, USER_UNKNOWN, or None when it has no slots.
-    `flags` are from codes.FLAGS. `extra` counts the octets after all that the value's flags announce.
+    `kind` is a key of codes.KINDS. `quantities` are (code, mantissa, exponent, unit), or (code, reason) where
+    the device measured and had no number. `status_raw` is None when the format carried no status; an
+    oximeter's is its measurement status in bits 0..15 and its sensor status in bits 16..39. `device_time` is
+    (year, month, day, hour, minute, second) by the device's own clock and counts only as far as
+    `device_time_state` says: "ok"; "unknown" (not told, or the device says its clock was never set: then the
+    digits are kept, for their order); "invalid"; "absent" (the format carried none). `user` is the device's
+    slot, USER_UNKNOWN, or None when it has no slots. `flags` are from codes.FLAGS. `extra` counts the octets
+    after all that the value's flags announce.
     """
 
     def __init__(self, kind: str, quantities: tuple, extra: int = 0):
@@ -29,7 +30,7 @@ class Measurement:
         self.extra = extra
 
     def counts(self) -> bool:
-        """Tell whether this can be a patient's value: no test, demo or failed measurement, and some number."""
+        """Tell whether this can be a patient's value: no test, no demo, no failure, and some number."""
         for flag in self.flags:
             if flag in NOT_A_VALUE:
                 return False
@@ -54,7 +55,7 @@ class Measurement:
 
 
 def decimal_text(mantissa: int, exponent: int) -> str:
-    """Write mantissa * 10**exponent exactly, with the device's own precision: (200, -2) is "2.00", (12, 1) "12e1"."""
+    """Write a number exactly, with the device's own precision: (200, -2) is "2.00", (12, 1) is "12e1"."""
     if exponent >= 0:
         return "%d" % mantissa if exponent == 0 or mantissa == 0 else "%de%d" % (mantissa, exponent)
     digits = "%d" % abs(mantissa)
