@@ -1,0 +1,266 @@
+"""Reads envelopes, receipts and health reports (firmware/seal/FORMAT.md) without any of the hub's own code.
+
+`decode_envelope(octets, public_key_lookup)` gives an Envelope or raises BadMessage, whose `what` is "cose",
+"protected header", "key", "signature" or "payload". `public_key_lookup(kid)` returns an EC public key of
+`cryptography`, or None.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tools.inspect import cose
+from tools.inspect.cose import BadMessage, Message
+from tools.inspect.payload import QUALITIES, Payload, is_uint, need
+
+VERSION = 1
+STORED, HELD = 0, 1
+# Why an envelope is held, by number; receipts carry the number.
+HELD_REASONS = (
+    "other", "signature", "payload", "hub", "fork", "previous", "captures", "readings", "keys", "bond",
+    "undecoded",
+)  # fmt: skip
+
+# More captures than any envelope has room for: an entry takes at least three octets.
+_CAPTURES_MAX = cose.ENVELOPE_OCTETS_MAX // 3
+_TIME_MAX_S = 1 << 40
+
+PublicKeyLookup = Callable[[bytes], "ec.EllipticCurvePublicKey | None"]
+
+
+@dataclass
+class Envelope:
+    """What one envelope says. `readings` have the shape of readings.jsonl, less what only a driver knows."""
+
+    hub: str
+    chain: str
+    sequence: int
+    previous: bytes
+    hash: bytes
+    kid: bytes
+    captures: list[tuple[int, int]]  # (first, count)
+    sealed_s: int
+    clock: dict[str, Any]
+    replaces: int | None = None
+    chain_start: dict[str, Any] | None = None
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+    readings: list[dict[str, Any]] = field(default_factory=list)
+    undecoded: list[dict[str, Any]] = field(default_factory=list)
+    without_reading: list[dict[str, Any]] = field(default_factory=list)
+    descriptions: dict[int, bytes] = field(default_factory=dict)
+
+
+def decode_envelope(octets: bytes, public_key_lookup: PublicKeyLookup) -> Envelope:
+    """Authenticate and read an envelope."""
+    message = cose.sign1(octets)
+    authenticate(message, public_key_lookup)
+    return decode_payload(message)
+
+
+def authenticate(message: Message, public_key_lookup: PublicKeyLookup) -> None:
+    """BadMessage("key") when nobody knows the kid, BadMessage("signature") when its key did not sign this."""
+    public = public_key_lookup(message.kid)
+    if public is None:
+        raise BadMessage("key", f"no key {message.kid.hex()}")
+    cose.check_signature(message, public)
+
+
+def decode_payload(message: Message) -> Envelope:
+    """Read an envelope's payload, whoever signed it."""
+    if message.content_type != cose.ENVELOPE_TYPE:
+        raise BadMessage("payload", f"content type {message.content_type} is no envelope")
+    fields = _fields(message.payload, {1, 2, 3, 4, 5, 6, 9, 10}, {7, 8, 11})
+    hub, chain, sequence = _identity(fields)
+    need(sequence > 0, "sequence")
+    need(_is_octets(fields[5], 32), "previous hash")
+    sealed_s, quality, clock = _sealed(fields[6])
+    captures = _ranges(fields[10])
+    numbers = [number for first, count in captures for number in range(first, first + count)]
+    walk = Payload(sealed_s, quality, numbers)
+    need(isinstance(fields[9], list), "sessions")
+    for session in fields[9]:
+        walk.session(session)
+    walk.finish()
+    replaces = fields.get(7)
+    need(replaces is None or (is_uint(replaces) and 0 < replaces < sequence), "replaces")
+    envelope = Envelope(
+        hub, chain, sequence, fields[5], message.hash, message.kid, captures, sealed_s, clock, replaces,
+        _chain_start(fields[8]) if 8 in fields else None,
+        walk.sessions, walk.readings, walk.undecoded, walk.without_reading, _descriptions(fields.get(11)),
+    )  # fmt: skip
+    for reading in envelope.readings:
+        reading["reading"] = f"{hub}:{chain}:{sequence}:{reading['index']}"
+        reading.update(hub=hub, chain=chain, sequence=sequence, envelope=envelope.hash.hex())
+    return envelope
+
+
+def peek(message: Message) -> "Numbered | None":
+    """Whose envelope a message claims to be, authentic or not; None when it does not say."""
+    try:
+        fields = cose.loads(message.payload, "payload")
+        return Numbered(*_identity(fields), message.hash) if isinstance(fields, dict) else None
+    except (BadMessage, KeyError):
+        return None
+
+
+@dataclass
+class Health:
+    """What a health report says."""
+
+    hub: str
+    chain: str
+    sequence: int
+    capture: int
+    time_s: int
+    clock: dict[str, Any]
+    waiting: int
+    nonce: bytes | None = None
+    counters: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    firmware: str | None = None
+    jump_s: int | None = None
+
+
+def decode_health(octets: bytes, public_key_lookup: PublicKeyLookup) -> Health:
+    """Authenticate and read a health report."""
+    message = cose.sign1(octets)
+    authenticate(message, public_key_lookup)
+    if message.content_type != cose.HEALTH_TYPE:
+        raise BadMessage("payload", f"content type {message.content_type} is no health report")
+    fields = _fields(message.payload, {1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12})
+    hub, chain, sequence = _identity(fields)
+    time_s, _, clock = _sealed(fields[6])
+    need(is_uint(fields[5]) and is_uint(fields[7]), "numbers")
+    nonce, counters, notes = fields.get(8), fields.get(9, {}), fields.get(10, [])
+    need(nonce is None or _is_octets(nonce, 8), "nonce")
+    need(isinstance(counters, dict), "counters")
+    need(all(isinstance(name, str) and is_uint(count) for name, count in counters.items()), "counters")
+    need(isinstance(notes, list) and all(isinstance(note, str) for note in notes), "notes")
+    need(isinstance(fields.get(11, ""), str) and type(fields.get(12, 0)) is int, "firmware or jump")
+    firmware, jump_s = fields.get(11), fields.get(12)
+    return Health(
+        hub, chain, sequence, fields[5], time_s, clock, fields[7], nonce, counters, notes, firmware, jump_s
+    )
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """What a receipt names: enough to answer an envelope whose payload is of no use otherwise."""
+
+    hub: str
+    chain: str
+    sequence: int
+    hash: bytes
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a receipt says."""
+
+    hub: str
+    chain: str
+    sequence: int
+    hash: bytes
+    status: int
+    reason: int | None
+    kid: bytes
+
+    @property
+    def reason_name(self) -> str:
+        """The reason in words; "" when stored."""
+        if self.reason is None:
+            return ""
+        return HELD_REASONS[self.reason] if self.reason < len(HELD_REASONS) else str(self.reason)
+
+
+def decode_receipt(octets: bytes, key: bytes) -> Receipt:
+    """Authenticate and read a receipt; BadMessage "tag" when it was not made with `key`."""
+    message = cose.mac0(octets)
+    cose.check_tag(message, key)
+    if message.content_type != cose.RECEIPT_TYPE:
+        raise BadMessage("payload", f"content type {message.content_type} is no receipt")
+    fields = _fields(message.payload, {1, 2, 3, 4, 5, 6}, {7})
+    hub, chain, sequence = _identity(fields)
+    need(_is_octets(fields[5], 32), "hash")
+    need(type(fields[6]) is int and fields[6] in (STORED, HELD), "status")
+    need((7 in fields) == (fields[6] == HELD) and is_uint(fields.get(7, 0)), "reason")
+    return Receipt(hub, chain, sequence, fields[5], fields[6], fields.get(7), message.kid)
+
+
+def make_receipt(envelope: "Envelope | Numbered", reason: int | None, kid: bytes, key: bytes) -> bytes:
+    """Make a receipt as the platform sends it: stored, or held when there is a `reason`."""
+    fields: dict[int, Any] = {1: VERSION, 2: bytes.fromhex(envelope.hub), 3: bytes.fromhex(envelope.chain)}
+    fields.update({4: envelope.sequence, 5: envelope.hash, 6: STORED if reason is None else HELD})
+    if reason is not None:
+        fields[7] = reason
+    return cose.make_mac0(cose.RECEIPT_TYPE, kid, cbor2.dumps(fields, canonical=True), key)
+
+
+def make_time_answer(hub: str, nonce: bytes, time_ms: int, kid: bytes, key: bytes) -> bytes:
+    """Make the answer to a health report's nonce, as the platform sends it."""
+    fields = {1: VERSION, 2: bytes.fromhex(hub), 3: nonce, 4: time_ms}
+    return cose.make_mac0(cose.TIME_ANSWER_TYPE, kid, cbor2.dumps(fields, canonical=True), key)
+
+
+def _fields(payload: bytes, required: set[int], optional: set[int]) -> dict[int, Any]:
+    fields = cose.loads(payload, "payload")
+    need(isinstance(fields, dict) and required <= set(fields) <= required | optional, "fields")
+    need(type(fields[1]) is int and fields[1] == VERSION, "version")
+    return fields
+
+
+def _is_octets(value: Any, length: int) -> bool:
+    return isinstance(value, bytes) and len(value) == length
+
+
+def _identity(fields: dict[int, Any]) -> tuple[str, str, int]:
+    need(_is_octets(fields[2], 6) and _is_octets(fields[3], 8), "hub or chain")
+    need(is_uint(fields[4]), "sequence")
+    return fields[2].hex(), fields[3].hex(), fields[4]
+
+
+def _sealed(item: Any) -> tuple[int, int, dict[str, Any]]:
+    need(isinstance(item, list) and len(item) in (2, 4, 5), "sealed")
+    need(all(type(part) is int for part in item), "sealed")
+    time_s, quality = item[:2]
+    need(abs(time_s) < _TIME_MAX_S and 0 <= quality < len(QUALITIES), "sealed")
+    clock: dict[str, Any] = {"quality": QUALITIES[quality]}
+    if len(item) > 2:
+        need(abs(item[2]) < _TIME_MAX_S and item[3] >= 0, "sealed: fix")
+        source = item[4] if len(item) == 5 else quality
+        need(0 <= source < len(QUALITIES) and not (len(item) == 5 and source == quality), "sealed: source")
+        clock.update(fix_s=time_s - item[2], uncertainty_ms=item[3], source=QUALITIES[source])
+    return time_s, quality, clock
+
+
+def _ranges(item: Any) -> list[tuple[int, int]]:
+    need(isinstance(item, list) and len(item) % 2 == 0 and all(is_uint(part) for part in item), "captures")
+    ranges, after, total = [], 0, 0
+    for first, count in zip(item[::2], item[1::2], strict=True):
+        need(first > after and count > 0, "captures")
+        total += count
+        need(total <= _CAPTURES_MAX, "captures")
+        ranges.append((first, count))
+        after = first + count
+    return ranges
+
+
+def _chain_start(item: Any) -> dict[str, Any]:
+    need(isinstance(item, list) and len(item) == 3, "chain start")
+    need(item[0] is None or _is_octets(item[0], 8), "chain start")
+    need(is_uint(item[1]) and is_uint(item[2]), "chain start")
+    chain = None if item[0] is None else item[0].hex()
+    return {"chain": chain, "last_sequence": item[1], "last_capture": item[2]}
+
+
+def _descriptions(item: Any) -> dict[int, bytes]:
+    if item is None:
+        return {}
+    need(isinstance(item, dict) and bool(item), "descriptions")
+    for number, octets in item.items():
+        need(is_uint(number) and number > 0 and isinstance(octets, bytes), "descriptions")
+        need(0 < len(octets) <= 200, "descriptions")
+    return dict(item)
