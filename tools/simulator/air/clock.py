@@ -1,0 +1,137 @@
+"""Virtual time: an asyncio loop that jumps from one deadline to the next, and lets one hub run at a time.
+
+Deadlock (nothing can ever happen again) and a ceiling of virtual time are failures of the run, never endings.
+"""
+
+import asyncio
+import heapq
+import math
+import selectors
+import time
+
+_SAME_MOMENT_S = 1e-9  # float sums of one deadline may differ in the last bit
+
+
+class Deadlock(Exception):
+    """Nothing can happen any more: every hub waits for ever and no timer is left."""
+
+
+class TimeCeiling(Exception):
+    """The scenario took more virtual time than it was given."""
+
+
+class _OrderedTimer(asyncio.TimerHandle):
+    """A timer among equals fires in the order of creation: heapq alone is not stable, and here equality is the rule."""
+
+    __slots__ = ("order",)
+    _created = 0
+
+    def __init__(self, when, callback, args, loop, context=None):
+        super().__init__(when, callback, args, loop, context)
+        _OrderedTimer._created += 1
+        self.order = _OrderedTimer._created
+
+    def __lt__(self, other):
+        return (self._when, self.order) < (other._when, other.order)
+
+
+class _Selector(selectors.DefaultSelector):
+    """Asks the loop what comes next instead of sleeping; real descriptors are still served."""
+
+    loop: "VirtualLoop"
+
+    def select(self, timeout=None):
+        return self.loop.advance(timeout, super().select)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop in virtual time.
+
+    `actors` are asked in fixed order: each has `due` (virtual second at which it can run, inf for never) and `run()`.
+    pace=0 jumps; pace=1 is real time, 60 a minute per second. While `outside` is above zero (somebody waits for a real
+    socket) time passes at most as fast as the real clock does.
+    """
+
+    def __init__(self, pace: float = 0, ceiling_s: float = math.inf):
+        selector = _Selector()
+        super().__init__(selector)
+        selector.loop = self
+        self.pace = pace
+        self.ceiling_s = ceiling_s
+        self.outside = 0
+        self.actors: list = []
+        self.failure: BaseException | None = None
+        self.jumps = 0
+        self._now_s = 0.0
+        self._own_descriptors = len(selector.get_map())
+        self.set_exception_handler(self._on_exception)
+
+    def time(self) -> float:
+        """Virtual seconds since the world began."""
+        return self._now_s
+
+    def time_ms(self) -> int:
+        """Virtual milliseconds since the world began."""
+        return int(self._now_s * 1000 + 1e-6)
+
+    def call_at(self, when, callback, *args, context=None):
+        """As asyncio's, stable among equals."""
+        self._check_closed()
+        timer = _OrderedTimer(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True
+        return timer
+
+    def fail(self, error: BaseException) -> None:
+        """End the run with `error`: the first one counts."""
+        if self.failure is None:
+            self.failure = error
+
+    def _on_exception(self, loop, context):
+        error = context.get("exception")
+        self.fail(error if error is not None else RuntimeError(context["message"]))
+
+    def advance(self, timeout, select_real):
+        """Run the next hub or jump to the next deadline; return the real descriptors that became ready."""
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+        if timeout is not None and timeout <= 0:
+            return select_real(0) if self._watches_real() else []
+        for actor in self.actors:
+            if actor.due <= self._now_s + _SAME_MOMENT_S:
+                actor.run()
+                return []
+        target = self._now_s + timeout if timeout is not None else math.inf
+        for actor in self.actors:
+            target = min(target, actor.due)
+        if target > self.ceiling_s:
+            raise TimeCeiling(self.ceiling_s)
+        if self.pace or self.outside:
+            return self._advance_paced(target, select_real)
+        if self._watches_real():
+            events = select_real(0)
+            if events:
+                return events
+        if target == math.inf:
+            raise Deadlock(self._now_s)
+        self._now_s = target
+        self.jumps += 1
+        return []
+
+    def _watches_real(self) -> bool:
+        return len(self._selector.get_map()) > self._own_descriptors
+
+    def _advance_paced(self, target, select_real):
+        pace = self.pace or 1
+        if target == math.inf and not self._watches_real():
+            raise Deadlock(self._now_s)
+        begun = time.monotonic()
+        events = select_real(None if target == math.inf else (target - self._now_s) / pace)
+        passed = (time.monotonic() - begun) * pace
+        if not events:
+            self._now_s = target
+        else:
+            self._now_s = min(target, self._now_s + passed)
+        self.jumps += 1
+        return events

@@ -1,0 +1,144 @@
+"""Power-up of the twin: put the chip's modules in place, mount its flash, then run boot.py and main.py unchanged.
+
+Started as `micropython -X heapsize=N _boot.py` with SEAM_FD and TWIN_* in the environment (air/launch.py sets them).
+With TWIN_PROGRAM that one file runs instead, and what it leaves in its global `result` goes back as text.
+"""
+
+import gc
+import sys
+
+import uos
+
+gc.collect()
+_before = gc.mem_alloc()
+
+import _seam  # noqa: E402 - all below is weighed
+import time  # noqa: E402, F401
+import select  # noqa: E402, F401
+import _tasks  # noqa: E402
+import os  # noqa: E402, F401
+import machine  # noqa: E402, F401
+import esp32  # noqa: E402
+import bluetooth  # noqa: E402, F401
+import network  # noqa: E402, F401
+
+sys.modules["_asyncio"] = _tasks
+for _name in ("socket", "ssl", "ntptime"):
+    try:
+        __import__(_name)
+    except ImportError:
+        pass
+
+gc.collect()
+_seam.heap_share = gc.mem_alloc() - _before
+
+_PROGRAM_RESULT = 250
+_P256 = "firmware.seal.p256"
+_P256_WORK = ("sign", "verify", "ecdh", "public_key")
+_HOST = "/host"  # where the host's own files are, once the chip's flash is the root
+
+
+def _mount_flash():
+    """Make the chip's file system the root, as the stock image's _boot.py does; format a blank one."""
+    import vfs
+
+    host = vfs.VfsPosix("/")
+    partition = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")[0]
+    try:
+        flash = vfs.VfsLfs2(partition)
+    except OSError:
+        vfs.VfsLfs2.mkfs(partition)
+        flash = vfs.VfsLfs2(partition)
+    vfs.umount("/")
+    vfs.mount(host, _HOST)
+    vfs.mount(flash, "/")
+    os.chdir("/")
+
+
+def _charged(work, name):
+    def charged(*args):
+        _seam.charge("p256." + name)
+        return work(*args)
+
+    return charged
+
+
+def _charge_signatures():
+    """Let pure Python that is slow on the chip cost virtual time: wrap it when it is first imported."""
+    import builtins
+
+    plain_import = builtins.__import__
+
+    def importing(*args):
+        module = plain_import(*args)
+        p256 = sys.modules.get(_P256)
+        if p256 is not None and not hasattr(p256, "_twin_charged"):
+            p256._twin_charged = True
+            for name in _P256_WORK:
+                if hasattr(p256, name):
+                    setattr(p256, name, _charged(getattr(p256, name), name))
+        return module
+
+    builtins.__import__ = importing
+
+
+def _run(path, names):
+    """Run one file; return the text of what stopped it, or None."""
+    try:
+        execfile(path, names)  # noqa: F821
+    except SystemExit:
+        return None
+    except BaseException as error:
+        from io import StringIO
+
+        text = StringIO()
+        sys.print_exception(error, text)
+        sys.print_exception(error)
+        return text.getvalue()
+    return None
+
+
+def _main():
+    _seam.preempted = bool(uos.getenv("TWIN_PREEMPTED"))
+    seed = _seam.call(40, b"\x04\x00")
+    import random
+
+    random.seed(int.from_bytes(seed, "little"))
+    _charge_signatures()
+    if not uos.getenv("TWIN_HOST_ROOT"):
+        _mount_flash()
+        host = _HOST
+    else:
+        host = ""
+    root = host + uos.getenv("TWIN_ROOT")
+    libraries = [host + path for path in (uos.getenv("TWIN_LIB") or "").split(":") if path]
+    chip = host + uos.getenv("TWIN_CHIP")
+    sys.path[:] = ["", chip, root] + libraries + [".frozen", "/lib"]
+    del sys.argv[1:]
+    program = uos.getenv("TWIN_PROGRAM")
+    names = {"__name__": "__main__"}
+    if program:
+        error = _run(host + program, names)
+        _seam.sample_heap()
+        result = names.get("result")
+        _seam.call(_PROGRAM_RESULT, (error or ("" if result is None else str(result))).encode())
+        raise SystemExit(1 if error else 0)
+    error = None
+    for name in ("boot.py", "main.py"):
+        try:
+            uos.stat(root + "/" + name)
+        except OSError:
+            continue
+        error = _run(root + "/" + name, names)
+        if error:
+            break
+    _seam.sample_heap()
+    _seam.call(_PROGRAM_RESULT, (error or "main.py returned").encode())
+    while True:  # the chip is at its prompt: Bluetooth goes on, the watchdog still bites
+        _seam.wait(-1)
+
+
+if uos.getenv("TWIN_SHARE"):
+    _seam.call(_PROGRAM_RESULT, str(_seam.heap_share).encode())
+else:
+    _main()

@@ -1,0 +1,169 @@
+"""The hub's end of the seam: one inherited descriptor, frames in lock step (layout: air/process.py).
+
+Either the hub runs and the air is blocked in a read, or the hub is blocked here. Ticks, events and answers all come
+with frames. No thread, no scheduler: an event handler runs inside whichever call is waiting, as on the chip it runs
+between two bytecodes.
+"""
+
+import gc
+import uos
+import struct
+
+from micropython import const
+
+_RESULT = const(0)
+_WAIT = const(255)
+_RESET = const(254)
+_CHARGE = const(253)
+_HEAP = const(252)
+_POINT = const(251)
+
+_ANSWER = const(0)
+_EVENT = const(1)
+
+_HEADER_OCTETS = const(10)
+_BUFFER_OCTETS = const(640)  # the longest event: a value of ATT MTU 517 with its fields
+_HEAP_SAMPLE_WAITS = const(64)  # a collection at each wait would be the largest cost of a run
+
+now = 0  # virtual milliseconds on this chip's counter, never wrapped here
+depth = 0  # how many event handlers are running
+preempted = False  # set by _boot when the air delivers events at every seam call
+heap_share = 0  # octets of the twin itself, told by _boot
+
+_stream = open(int(uos.getenv("SEAM_FD")), "r+b", 0)
+_header = bytearray(_HEADER_OCTETS)
+_out = bytearray(3)
+_answer = bytearray(_BUFFER_OCTETS)
+_answer_view = memoryview(_answer)
+_event = bytearray(_BUFFER_OCTETS)
+_event_view = memoryview(_event)
+_handlers = {}
+_waits = 0
+_heap_peak = 0
+
+
+def on(code, handler):
+    """Have events of `code` handled by handler(code, view); what it returns (octets or None) goes back."""
+    _handlers[code] = handler
+
+
+def _read(view, count):
+    at = _stream.readinto(view) if count == len(view) else _stream.readinto(view[:count])
+    if not at:
+        raise SystemExit  # the air is gone
+    while at < count:
+        got = _stream.readinto(view[at:count])
+        if not got:
+            raise SystemExit
+        at += got
+
+
+def _send(op, payload):
+    size = len(payload)
+    _out[0] = size & 0xFF
+    _out[1] = size >> 8
+    _out[2] = op
+    if size:
+        _stream.write(_out + payload)
+    else:
+        _stream.write(_out)
+
+
+def _frame():
+    """Read one header; return (kind, payload length)."""
+    global now
+    _read(_header, _HEADER_OCTETS)
+    now = _header[6] | _header[7] << 8 | _header[8] << 16 | _header[9] << 24
+    return _header[2], _header[0] | _header[1] << 8
+
+
+def _serve_event(size):
+    global depth
+    code = _header[3]
+    # The payload keeps its own room: calls that the handler makes must not change what it was given.
+    view = _event_view if depth == 0 else memoryview(bytearray(size))
+    if size:
+        _read(view, size)
+    handler = _handlers.get(code)
+    depth += 1
+    try:
+        result = handler(code, view[:size]) if handler else None
+    finally:
+        depth -= 1
+    _send(_RESULT, b"" if result is None else b"\x01" + result)
+
+
+def _exchange(op, payload):
+    """Send a command, serve the events that come before its answer; return the answer's length."""
+    _send(op, payload)
+    while True:
+        kind, size = _frame()
+        if kind != _EVENT:
+            return size
+        _serve_event(size)
+
+
+def _error():
+    number = _header[4] | _header[5] << 8
+    return number - 0x10000 if number & 0x8000 else number
+
+
+def call(op, payload=b""):
+    """Ask the air; return its answer's octets. OSError(number) when it refuses."""
+    size = _exchange(op, payload)
+    if _error():
+        raise OSError(_error())
+    if not size:
+        return b""
+    if size > _BUFFER_OCTETS:
+        room = bytearray(size)
+        _read(memoryview(room), size)
+        return room
+    _read(_answer_view, size)
+    return bytes(_answer_view[:size])
+
+
+def call_into(op, payload, into):
+    """As `call`, with the answer's octets put into the memoryview `into`; return how many."""
+    size = _exchange(op, payload)
+    if _error():
+        raise OSError(_error())
+    if size:
+        _read(into, size)
+    return size
+
+
+def wait(ms):
+    """Give the processor away for at most `ms` of virtual time (-1: until something comes)."""
+    global _waits
+    _waits += 1
+    if _waits % _HEAP_SAMPLE_WAITS == 0 and not depth:
+        sample_heap()
+    _exchange(_WAIT, struct.pack("<i", ms))
+
+
+def point():
+    """A place where, on the chip, a Bluetooth event might come."""
+    if preempted and not depth:
+        _exchange(_POINT, b"")
+
+
+def charge(name):
+    """Spend the virtual time that costs.py lists for `name`."""
+    _exchange(_CHARGE, name.encode())
+
+
+def sample_heap():
+    """Tell the air when more octets are alive than ever before (the twin's own share taken off)."""
+    global _heap_peak
+    gc.collect()
+    alive = gc.mem_alloc() - heap_share
+    if alive > _heap_peak:
+        _heap_peak = alive
+        _exchange(_HEAP, struct.pack("<II", alive, gc.mem_free()))
+
+
+def reset(cause):
+    """Never returns and cannot be caught: the air ends the process."""
+    _exchange(_RESET, bytes([cause]))
+    raise SystemExit

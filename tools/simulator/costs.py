@@ -1,0 +1,48 @@
+"""What the chip's work costs in virtual time: one row per kind of work, its source beside it.
+
+`scale` multiplies every row, so that "twice as slow everywhere" is one option. `held` says whether the interpreter's
+lock is held meanwhile: then Bluetooth events queue until the work is done, else they come in between.
+"""
+
+from typing import NamedTuple
+
+
+class Cost(NamedTuple):
+    """Milliseconds once and per octet, and whether Bluetooth events must wait."""
+
+    ms: float
+    ms_per_octet: float
+    held: bool
+
+
+# PERF.md's NOR model (W25Q32 class: 256-octet page 27.5 us + 2.5 us an octet, sector erase 45 ms, read 5 us + 0.1 us an
+# octet) and its Xtensa instruction counts at 240 MHz; rows marked "estimated" wait for a board (doctor --hardware).
+_ROWS = {
+    "flash.read": Cost(0.005, 0.0001, True),
+    "flash.program": Cost(0.0275, 0.0025, True),
+    "flash.erase": Cost(45.0, 0.0, True),
+    "p256.sign": Cost(32.0, 0.0, False),  # viper, w = 6: 29-36 ms
+    "p256.sign_plain": Cost(750.0, 0.0, False),  # estimated: bigint without viper, collections included
+    "p256.verify": Cost(64.0, 0.0, False),  # estimated: two multiplications instead of one
+    "p256.ecdh": Cost(48.0, 0.0, False),  # estimated: one multiplication of an unknown point
+    "p256.public_key": Cost(32.0, 0.0, False),
+    "tls.handshake": Cost(900.0, 0.0, True),  # estimated: mbedTLS, mutual ECDSA P-256 on an ESP32 at 240 MHz
+    "boot": Cost(1200.0, 0.0, True),  # estimated: ROM, IDF start and mounting, until boot.py's first line
+    "os.urandom": Cost(0.0, 0.0, True),
+}
+
+
+class Costs:
+    """The table with its scale."""
+
+    def __init__(self, scale: float = 1.0):
+        self.scale = scale
+
+    def ms(self, name: str, octets: int = 0) -> float:
+        """Milliseconds that `name` takes for `octets`."""
+        row = _ROWS[name]
+        return self.scale * (row.ms + row.ms_per_octet * octets)
+
+    def held(self, name: str) -> bool:
+        """Whether Bluetooth events wait until it is done."""
+        return _ROWS[name].held
