@@ -1,0 +1,54 @@
+"""Every part that a test or a command may need, by name: `need(name)` gives it or says how to get it."""
+
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.host import compile as build
+from tools.host import interpreters, library
+from tools.host.output import MissingPart
+
+
+def _mosquitto() -> str:
+    # Debian puts it where an ordinary user's PATH does not look.
+    path = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/opt/homebrew/sbin:/usr/local/sbin")
+    if not path:
+        raise MissingPart("mosquitto", _install("mosquitto"))
+    return path
+
+
+def _chromium() -> str:
+    named = os.environ.get("CHROMIUM", "")
+    for name in (named,) if named else ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        path = shutil.which(name)
+        if path:
+            return path
+    app = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+    if app.exists() and not named:
+        return str(app)
+    raise MissingPart("$CHROMIUM" if named else "chromium", _install("chromium"))
+
+
+def _install(package: str) -> str:
+    if platform.system() == "Darwin":
+        return f"brew install {'--cask ' if package == 'chromium' else ''}{package}"
+    return f"sudo apt-get install {package}"
+
+
+PARTS: dict[str, Callable[[], object]] = {
+    "micropython": interpreters.micropython,
+    "micropython32": interpreters.micropython32,
+    "library": library.find,
+    "aioble": library.real,
+    "mpy-cross": build.mpy_cross,
+    "micropython-tests": interpreters.upstream_tests,
+    "mosquitto": _mosquitto,
+    "chromium": _chromium,
+}
+
+
+def need(name: str) -> object:
+    """The part (what it is depends on the part); MissingPart when this host has it not."""
+    return PARTS[name]()
