@@ -22,16 +22,16 @@ PACKAGES = {"aioble": "0.6.2", "umqtt.simple": "1.8.0"}
 
 # mip checks no certificate and pins no version of a package's own dependencies: these hashes do.
 SHA256 = {
-    "aioble/__init__.py": "735eb2f71c857b5f",
-    "aioble/central.py": "3ffca35829b2ba97",
-    "aioble/client.py": "b117e9070d19eed1",
-    "aioble/core.py": "966d147542de50b8",
-    "aioble/device.py": "056708daee94d94d",
-    "aioble/l2cap.py": "ca504df10240621f",
-    "aioble/peripheral.py": "4aea6302bc0cc703",
-    "aioble/security.py": "bf550386331b9c35",
-    "aioble/server.py": "6253b57dd3d4fcda",
-    "umqtt/simple.py": "3cfd101ef774e0c6",
+    "aioble/__init__.py": "735eb2f71c857b5f13db3b7f7179e49bfe8438bed42b8e6c89ac796121fe193c",
+    "aioble/central.py": "3ffca35829b2ba978b5f72ab785514d2da2d11c7ada2395a021cf76d5dbe8502",
+    "aioble/client.py": "b117e9070d19eed1ffb4728b3c50515b4a7377b9b4d5b116cf9989849b81852c",
+    "aioble/core.py": "966d147542de50b8d4cbe06671a2a6d0633c0e426083b0ad2d6a888a03569414",
+    "aioble/device.py": "056708daee94d94d1fbba22566b9cd3591ed002e1325a2baa8d8c922282108a7",
+    "aioble/l2cap.py": "ca504df10240621f44854321a05e2b0354c36740cf83a8102669bd97c52edd88",
+    "aioble/peripheral.py": "4aea6302bc0cc703a9f0b1fa44db0c0089daac736460ccd64dc33b9725e73b6c",
+    "aioble/security.py": "bf550386331b9c35459ab626acce3e8d84f8799e2911ef420507a73f42d5fe9f",
+    "aioble/server.py": "6253b57dd3d4fcdad4cc0226c3501fbcc63f7780e48b610f83b0de80f1d5bec4",
+    "umqtt/simple.py": "3cfd101ef774e0c6f9543425650ddc36168a7bbf4b8b8b71667e27023dfd951f",
 }
 
 _MIP_TIMEOUT_S = 10  # the stand-in is there; nobody should wait long for an index that does not answer
@@ -85,7 +85,7 @@ def _digest(path: Path) -> str:
         content = path.read_bytes()
     except OSError:
         return ""
-    return hashlib.sha256(_VERSION_LINE.sub(b"", content)).hexdigest()[:16]
+    return hashlib.sha256(_VERSION_LINE.sub(b"", content)).hexdigest()
 
 
 def _holds_both(folder: Path) -> bool:

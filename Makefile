@@ -1,0 +1,36 @@
+# Everything is set up by the first target that needs it; what is there already is left alone.
+# Works with GNU make 3.81. Options of a command: make demo ARGS="--seed 7".
+
+ARGS =
+
+# The first Python that is new enough (macOS's own is not); PYTHON=… names another.
+SET_UP = for python in "$(PYTHON)" python3 python3.14 python3.13 python3.12 python3.11; do \
+	if [ -n "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		exec "$$python" -m tools.host.deps $(1); fi; done; \
+	echo "telehub: Python 3.11 or newer is missing. To get it:" >&2; \
+	echo "  sudo apt-get install python3 python3-venv   (macOS: brew install python)" >&2; exit 3
+
+help: ## show this help
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+deps: ## set up everything, and ask again for what was missing
+	@$(call SET_UP,--again)
+
+demo: set-up ## the main job: readings from virtual devices to verified receipts
+	@.venv/bin/telehub demo --once $(ARGS)
+
+test: set-up ## the tests, on CPython and on MicroPython
+	@.venv/bin/python -m pytest -q -n 2 $(ARGS)
+
+check: set-up ## idiom, types, and the chip's compiler over everything that goes on it
+	@.venv/bin/python -m ruff check .
+	@.venv/bin/python -m mypy
+	@.venv/bin/python -m tools.host.compile
+
+size: set-up ## octets of flash, per room
+	@.venv/bin/telehub size $(ARGS)
+
+set-up:
+	@$(call SET_UP)
+
+.PHONY: help deps demo test check size set-up
