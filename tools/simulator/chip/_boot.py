@@ -16,6 +16,7 @@ import _seam  # noqa: E402 - all below is weighed
 import time  # noqa: E402, F401
 import select  # noqa: E402, F401
 import _tasks  # noqa: E402
+import _errno  # noqa: E402
 import os  # noqa: E402, F401
 import machine  # noqa: E402, F401
 import esp32  # noqa: E402
@@ -23,6 +24,7 @@ import bluetooth  # noqa: E402, F401
 import network  # noqa: E402, F401
 
 sys.modules["_asyncio"] = _tasks
+sys.modules["errno"] = _errno  # no path shadows the built-in
 for _name in ("socket", "ssl", "ntptime"):
     try:
         __import__(_name)
