@@ -13,36 +13,39 @@ executor throws PeerError("timeout", verb). A uuid is an int (16 bit) or 16 octe
     ("encrypt",)            start encryption with the stored bond; refuse new keys for this identity
     ("pair",)               pair and bond, forgetting an older bond of this device first
     ("mtu",)                exchange the MTU
-    ("discover", services)  find these services, in this order, and their characteristics. An absent service is
-                            no error. Answer {uuid: (value handle, properties, end handle)}; of a uuid found
-                            twice the first counts. What an earlier discovery found stays addressable
+    ("discover", services)  find these services, in this order, and their characteristics. An absent service
+                            is no error. Answer {uuid: (value handle, properties, end handle)}; of a uuid
+                            found twice the first counts. What an earlier one found stays addressable
     ("read", uuid)          one Read Request. Answer the octets
     ("write", uuid, octets, response)               write, asking for a response or not
     ("subscribe", uuid, "indicate" or "notify")     write the characteristic's CCCD (0x2902)
     ("session", facts)      write the session record; needs no link, and comes after its loss too
-    ("drain", idle_ms, cap_ms)                      wait while the Bluetooth callback keeps what arrives. Answer
-                            "idle" (nothing came for idle_ms), "gone" (the device hung up) or "cap"
+    ("drain", idle_ms, cap_ms)                      wait while the Bluetooth callback keeps what arrives.
+                            Answer "idle" (nothing came for idle_ms), "gone" (the device hung up) or "cap"
     ("describe", facts)     keep the device's description; needs no link
     ("disconnect",)         hang up and wait until the link is gone
 
 The answer is None where none is named; encrypt and pair are answered once the link is encrypted (and bonded).
 
-Thrown in: PeerError("att", code), an ATT error without MicroPython's 256 in front; PeerError("security", why), no
-pairing or encryption and the link stands; PeerError("gone"), the link is lost; PeerError("timeout", verb). After
-"gone" and "timeout" nothing is asked for that needs the link, but "disconnect" after a timeout.
+Thrown in: PeerError("att", code), an ATT error without MicroPython's 256 in front; PeerError("security",
+why), no pairing or encryption and the link stands; PeerError("gone"), the link is lost;
+PeerError("timeout", verb). After "gone" and "timeout" nothing is asked for that needs the link, but
+"disconnect" after a timeout.
 
-`context` has: clock_confirmed, the hub's clock is good enough to set a patient's device; local_time(), now as
-(year, month, day, hour, minute, second) by the wall clock; window_open, this device may be paired now; bonded, the
-hub holds a bond with it (on a pairing-mode advert inside a window the hub forgets the bond first, and this is
-False); described, its description is known. Each is asked at the moment it is needed.
+`context` has: clock_confirmed, the hub's clock is good enough to set a patient's device; local_time(), now
+as (year, month, day, hour, minute, second) by the wall clock; window_open, this device may be paired now;
+bonded, the hub holds a bond with it (on a pairing-mode advert inside a window the hub forgets the bond
+first, and this is False); described, its description is known. Each is asked at the moment it is needed.
 
-Session facts: "clock", the octets as read before anything was written, b"" when the device would not say (the
-executor notes the time of that read itself); "clock_written"; "characteristics", of all that can notify or indicate
-((value handle, uuid octets), ...). Description facts: the texts "manufacturer", "model", "serial", "hardware",
-"firmware" and "software"; "battery" 0..100; "features", octets. What is not known has no key.
+Session facts: "clock", the octets as read before anything was written, b"" when the device would not say
+(the executor notes the time of that read itself); "clock_written"; "characteristics", of all that can
+notify or indicate ((value handle, uuid octets), ...). Description facts: the texts "manufacturer", "model",
+"serial", "hardware", "firmware" and "software"; "battery" 0..100; "features", octets. What is not known has
+no key.
 
-Values may arrive from the first moment on, before discovery too: the callback keeps them without this generator.
-Nothing here deletes anything on a device: all it writes is a clock, CCCDs and the row's RACP request.
+Values may arrive from the first moment on, before discovery too: the callback keeps them without this
+generator. Nothing here deletes anything on a device: all it writes is a clock, CCCDs and the row's RACP
+request.
 """
 
 from micropython import const

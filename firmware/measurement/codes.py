@@ -5,6 +5,8 @@ those of IEEE 11073-10101 and of the device specialisations 10404 (oximeter), 10
 (scale); they were compared with the term tables of four independent public implementations of those
 standards, and the 32-bit sums with the HL7 Personal Health Device guide's examples.
 
+Their words for people and reference ids stand in names.py, which a hub does not load.
+
 The numbers of kinds, reasons and flags travel in sealed batches: append, never renumber.
 """
 
@@ -32,31 +34,6 @@ INCH = const(263520)  # MDC_DIM_INCH, 4::1376
 KG_PER_M2 = const(264096)  # MDC_DIM_KG_PER_M_SQ, 4::1952
 DEGC = const(268192)  # MDC_DIM_DEGC, 4::6048
 FAHR = const(266560)  # MDC_DIM_FAHR, 4::4416
-
-# code -> (reference id, words for people)
-NAMES = {
-    PRESS_SYS: ("MDC_PRESS_BLD_NONINV_SYS", "systolic"),
-    PRESS_DIA: ("MDC_PRESS_BLD_NONINV_DIA", "diastolic"),
-    PRESS_MEAN: ("MDC_PRESS_BLD_NONINV_MEAN", "mean"),
-    PULSE_CUFF: ("MDC_PULS_RATE_NON_INV", "pulse"),
-    SPO2: ("MDC_PULS_OXIM_SAT_O2", "SpO2"),
-    PULSE_OXIMETER: ("MDC_PULS_OXIM_PULS_RATE", "pulse"),
-    PULSE_AMPLITUDE: ("MDC_PULS_OXIM_PERF_REL", "pulse amplitude"),
-    BODY_MASS: ("MDC_MASS_BODY_ACTUAL", "weight"),
-    BODY_HEIGHT: ("MDC_LEN_BODY_ACTUAL", "height"),
-    BMI: ("MDC_RATIO_MASS_BODY_LEN_SQ", "BMI"),
-    MMHG: ("MDC_DIM_MMHG", "mmHg"),
-    KPA: ("MDC_DIM_KILO_PASCAL", "kPa"),
-    BPM: ("MDC_DIM_BEAT_PER_MIN", "bpm"),
-    PERCENT: ("MDC_DIM_PERCENT", "%"),
-    KG: ("MDC_DIM_KILO_G", "kg"),
-    LB: ("MDC_DIM_LB", "lb"),
-    METRE: ("MDC_DIM_X_M", "m"),
-    INCH: ("MDC_DIM_INCH", "in"),
-    KG_PER_M2: ("MDC_DIM_KG_PER_M_SQ", "kg/m2"),
-    DEGC: ("MDC_DIM_DEGC", "°C"),
-    FAHR: ("MDC_DIM_FAHR", "°F"),
-}
 
 _OXIMETRY = ((SPO2, PERCENT), (PULSE_OXIMETER, BPM), (PULSE_AMPLITUDE, PERCENT))
 
