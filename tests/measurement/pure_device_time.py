@@ -1,4 +1,4 @@
-"""Expected values: the Gregorian calendar, GSS Date Time, POSIX TZ; instants of 2026 by zdump of Europe/Copenhagen."""
+"""Expected values: Gregorian calendar, GSS Date Time, POSIX TZ; the changes of 2026 by the zone database."""
 
 from firmware.measurement import device_time
 from firmware.measurement.device_time import Zone
