@@ -1,0 +1,39 @@
+"""Virtual medical devices on Bumble, as the real ones behave; their displays are the truth that a run is checked against.
+
+A device is made in a world, started once, and then used as a person uses it:
+
+    cuff = Ua651ble(world, "c0:a1:b2:c3:d4:e5")
+    await cuff.start()
+    cuff.pairing_mode()                  # the user holds the button: advertises for pairing, without data
+    cuff.press(patient.blood_pressure()) # the display shows a result; the device stores it and advertises
+    cuff.taken                           # what the display showed, one dict per reading, as in taken.jsonl
+    cuff.unsent()                        # what is still only in its memory
+    cuff.remove_battery()                # the clock is lost
+    cuff.faults.drop_at = 3              # faults.Faults: what is wrong with it
+
+Between presses it is switched off: no advertising, no timers. `encode` writes values without drivers/, so that a
+decoder is checked by a second hand; `readings` holds the values. Behaviour stands in GATT.md of the project's sources:
+what the specifications ask, and what was seen of these models by others. No real device was at hand.
+
+`world` is anything with `loop` (virtual asyncio loop), `link`, `seed` and `time()` (Unix seconds of virtual time).
+"""
+
+from tools.simulator.devices.and_ua651ble import Ua651ble
+from tools.simulator.devices.and_uc352ble import Uc352ble
+from tools.simulator.devices.base import MedicalDevice, joined_taken
+from tools.simulator.devices.faults import Faults
+from tools.simulator.devices.nonin3230 import Nonin3230
+from tools.simulator.devices.oximeter import Oximeter
+from tools.simulator.devices.readings import Patient, Reading
+
+__all__ = [
+    "Faults",
+    "MedicalDevice",
+    "Nonin3230",
+    "Oximeter",
+    "Patient",
+    "Reading",
+    "Ua651ble",
+    "Uc352ble",
+    "joined_taken",
+]

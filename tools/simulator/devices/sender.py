@@ -1,0 +1,51 @@
+"""Devices that send what they hold, oldest first, as soon as somebody subscribes; then hang up."""
+
+import asyncio
+
+from tools.simulator.devices.base import MedicalDevice
+from tools.simulator.devices.link import CollectorLink, LinkGone
+
+_FIRST_DELAY_S = (0.1, 0.6)  # a device thinks before its first value
+_NEXT_DELAY_S = 0.05
+_EARLY_DELAY_S = 0.01  # a bonded device that kept its CCCD does not wait for a discovery
+
+
+class StoreAndForward(MedicalDevice):
+    """A cuff or a scale: memory, oldest first, each deleted when confirmed.
+
+    `sends_early`: to a bonded collector whose CCCD it kept, it sends as soon as the link is encrypted.
+    """
+
+    def __init__(self, world, address: str, *, sends_early: bool = False, **options):
+        self.sends_early = sends_early
+        super().__init__(world, address, **options)
+
+    def on_subscribed(self, link: CollectorLink, characteristic, notify: bool, indicate: bool) -> None:
+        """Begin to send."""
+        if characteristic is self.measurement and indicate:
+            self._begin(link, self.chance.uniform(*_FIRST_DELAY_S))
+
+    def on_bonded_return(self, link: CollectorLink) -> None:
+        """Begin to send without being asked, if this unit does so."""
+        if self.sends_early and self._server.subscribers[link.connection].get(self.measurement.handle, b"\0")[0] & 2:
+            self._begin(link, _EARLY_DELAY_S)
+
+    def _begin(self, link: CollectorLink, delay_s: float) -> None:
+        if self._in_pairing_visit or (link.sending is not None and not link.sending.done()):
+            return
+        link.sending = self._run(self._send_all(link, delay_s))
+
+    async def _send_all(self, link: CollectorLink, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        try:
+            while self.memory and not link.gone:
+                await self.send_held(link, self.measurement, self.memory[0])
+                await asyncio.sleep(_NEXT_DELAY_S)
+            await asyncio.sleep(self.LINGER_S)
+        except LinkGone:
+            pass  # what is unconfirmed stays in the memory
+        if not link.gone:
+            self.note("hang up")
+            if not self.memory:
+                self._window_until = 0.0
+            await link.hang_up()
