@@ -1,0 +1,217 @@
+"""What a sealed capture means: decoded again from its source octets, and compared with what the hub made of it.
+
+The hub's numbers are believed only where `drivers` gives the same from the same octets (promise P3). What is kept of
+a reading is what the platform's own decoding says.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import drivers
+from firmware.contracts import PeerError
+from firmware.measurement.device_time import seconds_of
+from firmware.measurement.measurement import Measurement, decimal_text
+from tools.inspect.envelope import Envelope as Opened
+from tools.inspect.payload import iso
+
+_NOT_OF_THE_MEASUREMENT = (
+    "bond_changed",
+    "unencrypted",
+    "possible_repeat",
+    "session_lost",
+    "timed_afterwards",
+)
+
+
+class Mismatch(Exception):
+    """The hub's numbers are not what its source octets give; args[0] says which."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One reading that the platform stands behind."""
+
+    index: int
+    capture: int
+    device: str
+    kind: str
+    identity: str
+    time_s: int
+    possible_repeat: bool
+    held: str  # "", or why a person must decide
+    description: int
+    content: dict[str, Any]  # as exported, less the model
+
+
+@dataclass(frozen=True)
+class Octets:
+    """Octets that no driver understood, carried as they are."""
+
+    capture: int
+    device: str
+    reason: str
+    time_s: int
+    content: dict[str, Any]
+
+
+def judge(opened: Opened) -> tuple[list[Judged], list[Octets]]:
+    """Decode everything again; Mismatch when the hub's account differs in anything."""
+    sessions = {session["visit"]: session for session in opened.sessions}
+    by_capture: dict[int, list[dict[str, Any]]] = {}
+    for reading in opened.readings:
+        by_capture.setdefault(reading["captures"][0], []).append(reading)
+    judged = []
+    for capture, readings in by_capture.items():
+        measurements = _decode(readings[0])
+        if len(measurements) != len(readings):
+            raise Mismatch(
+                f"capture {capture}: {len(readings)} readings, its octets give {len(measurements)}"
+            )
+        for part, (reading, measurement) in enumerate(zip(readings, measurements, strict=True)):
+            _compare(reading, measurement)
+            judged.append(_judged(opened, reading, measurement, part, sessions[reading["visit"]]))
+    for capture_only in opened.without_reading:
+        if _decode(capture_only):
+            raise Mismatch(
+                f"capture {capture_only['captures'][0]}: the hub tells no reading, its octets give one"
+            )
+    octets = [_octets(entry, sessions[entry["visit"]]) for entry in opened.undecoded]
+    return judged, octets
+
+
+def source_digests(opened: Opened) -> dict[int, str]:
+    """What each capture number stands for: a digest of its source octets."""
+    digests = {}
+    for entry in (*opened.readings, *opened.undecoded, *opened.without_reading):
+        source = json.dumps([entry["source"], entry["handle"]], sort_keys=True)
+        digests[entry["captures"][0]] = hashlib.sha256(source.encode()).hexdigest()
+    return digests
+
+
+def _decode(entry: dict[str, Any]) -> list[Measurement]:
+    capture = entry["captures"][0]
+    characteristic, octets = entry["source"][0]["characteristic"], bytes.fromhex(entry["source"][0]["hex"])
+    if characteristic is None:
+        raise Mismatch(f"capture {capture}: a reading without a characteristic")
+    short = len(characteristic) == 4
+    uuid = int(characteristic, 16) if short else bytes.fromhex(characteristic.replace("-", ""))[::-1]
+    try:
+        return drivers.decode(entry["row"], uuid, octets)
+    except KeyError:
+        raise Mismatch(f"capture {capture}: row {entry['row']} is not known here") from None
+    except PeerError as refused:
+        raise Mismatch(f"capture {capture}: its octets are refused ({refused.args[0]})") from None
+
+
+def _compare(reading: dict[str, Any], measurement: Measurement) -> None:
+    told = {
+        "kind": reading["kind"],
+        "quantities": reading["quantities"],
+        "status": reading["status_raw"],
+        "device time": (reading["device_time"], reading["device_time_state"]),
+        "user": reading["user"],
+        "extra octets": reading["extra_octets"],
+        "flags": sorted(name for name in reading["flags"] if name not in _NOT_OF_THE_MEASUREMENT),
+    }
+    given = {
+        "kind": measurement.kind,
+        "quantities": [_quantity(quantity, exactly=True) for quantity in measurement.quantities],
+        "status": measurement.status_raw,
+        "device time": (_device_time(measurement), measurement.device_time_state),
+        "user": measurement.user,
+        "extra octets": measurement.extra,
+        "flags": sorted(measurement.flags),
+    }
+    wrong = [name for name, value in told.items() if value != given[name]]
+    if wrong:
+        raise Mismatch(f"capture {reading['captures'][0]}: {', '.join(wrong)}")
+
+
+def _quantity(quantity: tuple, exactly: bool = False) -> dict[str, Any]:
+    if len(quantity) == 2:
+        return {"code": quantity[0], "reason": quantity[1]}
+    code, mantissa, exponent, unit = quantity
+    shown = {"code": code, "value": decimal_text(mantissa, exponent), "unit": unit}
+    return shown | {"mantissa": mantissa, "exponent": exponent} if exactly else shown
+
+
+def _device_time(measurement: Measurement) -> str | None:
+    return None if measurement.device_time is None else iso(seconds_of(measurement.device_time))
+
+
+def _judged(
+    opened: Opened, reading: dict[str, Any], measurement: Measurement, part: int, session: dict[str, Any]
+) -> Judged:
+    capture, index = reading["captures"][0], reading["index"]
+    device = _device(session)
+    held = "bond" if "bond_changed" in reading["link"] else ""
+    content = {
+        "reading": reading["reading"],
+        "hub": opened.hub,
+        "sequence": opened.sequence,
+        "index": index,
+        "device": device,
+        "model": None,
+        "kind": measurement.kind,
+        "device_time": _device_time(measurement),
+        "device_time_state": measurement.device_time_state,
+        "hub_time": reading["hub_time"],
+        "hub_clock": reading["hub_clock"],
+        "skew_ms": reading["skew_ms"],
+        "quantities": [_quantity(quantity) for quantity in measurement.quantities],
+        "status": list(measurement.status),
+        "captures": reading["captures"],
+        "envelope": opened.hash.hex(),
+        "source": reading["source"],
+        "test": reading["test"],
+        "flags": reading["flags"],
+    }
+    if measurement.user is not None:
+        content["user"] = measurement.user
+    return Judged(
+        index=index,
+        capture=capture,
+        device=device,
+        kind=measurement.kind,
+        identity=_identity(opened, reading, measurement, part, device, held),
+        time_s=reading["hub_time_s"],
+        possible_repeat="possible_repeat" in reading["marks"],
+        held=held,
+        description=session["description"],
+        content=content,
+    )
+
+
+def _identity(
+    opened: Opened, reading: dict[str, Any], measurement: Measurement, part: int, device: str, held: str
+) -> str:
+    """What makes this reading itself (promise P4).
+
+    With a valid time of the device's own, device and octets: whichever hub brings it, and however often. Without one,
+    the capture (which is one visit and one place in it). A held reading claims nothing that another could be refused
+    for: whoever changed the bond may know what the true device will send.
+    """
+    if measurement.device_time_state == "ok" and not held:
+        source = reading["source"][0]
+        facts = ("device", device, source["characteristic"], source["hex"], part)
+    else:
+        facts = ("capture", opened.hub, opened.chain, reading["captures"][0], part)
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _octets(entry: dict[str, Any], session: dict[str, Any]) -> Octets:
+    content = {key: entry[key] for key in ("hub_time", "hub_clock", "source", "handle", "row", "link")}
+    return Octets(
+        capture=entry["captures"][0],
+        device=_device(session),
+        reason=entry["reason"],
+        time_s=entry["hub_time_s"],
+        content=content,
+    )
+
+
+def _device(session: dict[str, Any]) -> str:
+    """The device's address; its slot in the hub's list where the record of the visit was lost."""
+    return session["device"] or "slot-%d" % session["slot"]
