@@ -7,6 +7,7 @@ that is told in the health report and never changes a time that was sealed.
 
 from micropython import const
 
+from firmware.journal.records import Fix
 from firmware.measurement import device_time
 
 CLOCK_NONE = const(0)
@@ -14,14 +15,17 @@ CLOCK_NTP = const(1)
 CLOCK_PLATFORM = const(2)
 
 CONFIRMED_UNCERTAINTY_MS = const(2_000)  # a device's clock is written only by one at least this good
+BUILT_S = const(1_764_547_200)  # 2025-12-01: no hub with this firmware lives before; raised with each release
 _AGREE_MS = const(5_000)  # NTP's whole seconds, its round trip and the platform's round trip together
 
 
 class Timekeeper:
     """Unix time on top of a monotonic clock. `monotonic_ms` is a function that never wraps and starts at boot."""
 
-    def __init__(self, monotonic_ms, floor_s: int):
+    def __init__(self, monotonic_ms, floor_s: int, boot: int):
         self._monotonic_ms = monotonic_ms
+        self._boot = boot
+        self._fix = None
         self._base_s = floor_s
         self._base_ms = 0
         self.floor_s = floor_s
@@ -80,3 +84,9 @@ class Timekeeper:
         self.set_at_ms = self._base_ms
         self.uncertainty_ms = uncertainty_ms
         self.quality = quality
+        self._fix = Fix(self._boot, self._base_ms, time_s, quality, uncertainty_ms)
+
+    def new_fix(self) -> "Fix | None":
+        """The fix that was not asked for yet: it belongs on flash, for what was kept before it."""
+        fix, self._fix = self._fix, None
+        return fix

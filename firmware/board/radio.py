@@ -23,7 +23,8 @@ _IRQ_ENCRYPTION_UPDATE = const(28)
 _IRQ_GET_SECRET = const(29)
 _IRQ_SET_SECRET = const(30)
 
-ENCRYPTED = const(2)  # as in the journal's capture flags
+INDICATED = const(1)  # these are the journal's capture flags
+ENCRYPTED = const(2)
 AUTHENTICATED = const(4)
 BONDED = const(8)
 BOND_CHANGED = const(16)
@@ -33,17 +34,23 @@ _MTU_OCTETS = const(247)  # one full Bluetooth 4.2 link-layer packet
 _SCAN_INTERVAL_US = const(50_000)
 _SCAN_WINDOW_US = const(40_000)  # 80 %: a cuff advertises for seconds; the rest is left to Wi-Fi
 _SCAN_MS = const(60_000)  # aioble keeps every stranger that it hears until a scan ends: bound that
+_CCCD = const(0x2902)
+_NOTIFY = b"\1\0"
+_INDICATE = b"\2\0"
+_ATTRIBUTE_NOT_FOUND = const(0x0A)  # ATT error code (Core 5.4, 3.F.3.4.1.1)
 _CONNECT_MS = const(4_000)
 _CONNECT_MARGIN_MS = const(500)  # the host gives up first, so that no late connection is left over
 _HANG_UP_MS = const(3_000)
 
 
 class Radio:
-    """`keep(handle, indicated, security, octets)` keeps one value or raises: Full, OSError."""
+    """`keep(value handle, capture flags, octets)` keeps one value or raises: Full, OSError. The hub sets it."""
 
-    def __init__(self, bonds, keep):
+    def __init__(self, bonds):
         self._bonds = bonds
-        self._keep = keep
+        self.keep = None
+        self._identity = b""
+        self._cut = False
         self._handle = None  # the open connection
         self._connecting = False
         self._connection = None
@@ -108,12 +115,12 @@ class Radio:
             self._hang_up(handle)
             return
         try:
-            self._keep(
-                value_handle,
-                event == _IRQ_GATTC_INDICATE,
-                self.security | (BOND_CHANGED if self.bond_changed else 0),
-                octets,
-            )
+            flags = self.security
+            if event == _IRQ_GATTC_INDICATE:
+                flags |= INDICATED
+            if self.bond_changed:
+                flags |= BOND_CHANGED
+            self.keep(value_handle, flags, octets)
         except Exception:  # noqa: BLE001 - Full, OSError, MemoryError: not kept, so it must not be confirmed
             self.lost += 1
             self._refuse()
@@ -160,9 +167,11 @@ class Radio:
 
     # -- one visit -----------------------------------------------------------------------------------------
 
-    async def connect(self, address_type: int, address: bytes) -> None:
+    async def connect(self, address_type: int, address: bytes, identity: bytes) -> None:
         """Open the link. PeerError("gone") when the device did not answer."""
+        self._identity = identity
         self._characteristics = {}
+        self._cut = False
         self.bond_changed = False
         self.last_value_ms = None
         self._value.clear()
@@ -187,6 +196,8 @@ class Radio:
                 return await self._drain(step[1], step[2])
             if verb == "disconnect":
                 return await self.close()
+            if verb == "pair":
+                self._bonds.forget(self._identity)  # else its new keys would be refused
             if verb == "encrypt" or verb == "pair":
                 return await self._secure(limit_ms)
             with self._connection.timeout(limit_ms):  # aioble's own discovery never ends on a dead link
@@ -206,16 +217,19 @@ class Radio:
 
     async def _gatt(self, verb, step):
         if verb == "mtu":
-            return await self._connection.exchange_mtu()
+            return await self._connection.exchange_mtu(timeout_ms=None)
         if verb == "discover":
             return await self._discover(step[1])
         characteristic = self._characteristics[_uuid(step[1])]
         if verb == "read":
-            return await characteristic.read()
+            return await characteristic.read(timeout_ms=None)
         if verb == "write":
-            return await characteristic.write(step[2], response=step[3])
-        indicate = step[2] == "indicate"
-        return await characteristic.subscribe(notify=not indicate, indicate=indicate)
+            return await characteristic.write(step[2], response=step[3], timeout_ms=None)
+        configuration = await characteristic.descriptor(bluetooth.UUID(_CCCD))
+        if configuration is None:
+            raise PeerError("att", _ATTRIBUTE_NOT_FOUND)
+        # Not aioble's subscribe(): its write gives up after one second, on a slow link too soon.
+        return await configuration.write(_INDICATE if step[2] == "indicate" else _NOTIFY, timeout_ms=None)
 
     async def _discover(self, services):
         found = {}
@@ -240,25 +254,34 @@ class Radio:
         core.ble.gap_pair(self._handle)
         if not await within(self._secured.wait(), limit_ms):
             raise PeerError("timeout", "pair")
+        if self.bond_changed:
+            raise PeerError("security", "bond changed")
         if self._gone:
             raise PeerError("gone")
         if not self.security & ENCRYPTED:
             raise PeerError("security", "failed")
-        if self.bond_changed:
-            raise PeerError("security", "bond changed")
         self._bonds.flush()
 
     async def _drain(self, idle_ms, cap_ms):
         ends_ms = self._ticks.now_ms() + cap_ms
         while True:
             left_ms = ends_ms - self._ticks.now_ms()
-            if left_ms <= 0:
+            if left_ms <= 0 or self._cut:
                 return "cap"
             arrived = await within(self._value.wait(), min(idle_ms, left_ms))
             if self._gone:
                 return "gone"
-            if not arrived and left_ms > idle_ms:
+            if not arrived and left_ms > idle_ms and not self._cut:
                 return "idle"
+
+    def cut(self) -> None:
+        """End listening, and an open visit's waiting: what the device still has stays with it until the next time."""
+        self._cut = True
+        self._value.set()
+        try:
+            core.ble.gap_scan(None)
+        except OSError:
+            pass  # the radio is off
 
     async def close(self) -> None:
         """Hang up, and return when the link is gone; every end of a visit comes here."""

@@ -1,0 +1,34 @@
+"""What the chip itself is and can do: its number, randomness, reset, watchdog, and whether it is fit to be a hub."""
+
+import os
+
+import esp32
+import machine
+
+RAM_OCTETS_MIN = 1_500_000  # a hub needs PSRAM: without it Wi-Fi, Bluetooth and TLS leave no internal RAM
+random_octets = os.urandom
+
+
+def hub_id() -> bytes:
+    """Six octets, burnt in by the chip's maker."""
+    return machine.unique_id()
+
+
+def ram_octets() -> int:
+    """All data RAM that the chip's system manages, PSRAM included."""
+    return sum([region[0] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+
+
+def reset_cause() -> int:
+    """Why the chip started (machine.*_RESET)."""
+    return machine.reset_cause()
+
+
+def reset() -> None:
+    """Start over; never returns."""
+    machine.reset()
+
+
+def watchdog(limit_ms: int):
+    """Start the watchdog; the object's feed() is its only verb, and nothing stops it."""
+    return machine.WDT(timeout=limit_ms)

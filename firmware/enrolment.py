@@ -1,0 +1,118 @@
+"""How a blank hub becomes somebody's: it makes its keys, asks for certificates, and takes its settings.
+
+Keys are made here and never leave; what leaves are public keys and requests signed with them. `telehub provision`
+calls these functions over the cable, the simulator calls the same ones.
+"""
+
+import os
+
+from micropython import const
+
+from firmware import config
+from firmware.contracts import PeerError
+
+FOLDER = "hub"
+_KEY_OCTETS = const(32)
+_CERTIFICATE_OCTETS_MAX = const(1500)
+_KEYS = ("tls", "signing", "agreement")
+
+
+class Keys:
+    """The hub's own keys, and what it knows of the platform's."""
+
+    def __init__(self, hub_id: bytes, signing: bytes, signing_kid: bytes, receipts, tls: tuple):
+        self.hub_id = hub_id
+        self.signing = signing
+        self.signing_kid = signing_kid
+        self.receipts = receipts  # firmware/uplink/receipt.py, Receipts
+        self.tls = tls  # CA certificate, own certificate, own key: DER
+
+
+def _path(name: str) -> str:
+    return FOLDER + "/" + name
+
+
+def _load(name: str, octets_max: int) -> bytes:
+    try:
+        with open(_path(name), "rb") as file:
+            return file.read(octets_max)
+    except OSError:
+        raise PeerError("enrolment: missing", name)
+
+
+def _private_keys(random_octets) -> dict:
+    """The three private keys; those that are missing are made, once."""
+    from firmware.seal import p256
+
+    keys = {}
+    for name in _KEYS:
+        try:
+            keys[name] = _load(name + ".key", _KEY_OCTETS)
+        except PeerError:
+            while name not in keys:
+                candidate = random_octets(_KEY_OCTETS)
+                try:
+                    p256.public_key(candidate)
+                except ValueError:
+                    continue  # 0 or beyond the group's order: one in 2**32
+                keys[name] = candidate
+            config.write_whole(_path(name + ".key"), keys[name])
+    return keys
+
+
+def request(hub_id: bytes, random_octets) -> dict:
+    """Make the keys and return what may leave the hub, as hex.
+
+    `tls` and `signing` are PKCS #10 requests signed by the key they ask for; `agreement` is a public point. The radio
+    must have run before, for the chip's random source to be a random source.
+    """
+    from firmware.seal import csr, p256
+
+    try:
+        os.mkdir(FOLDER)
+    except OSError:
+        pass  # it is there already
+    keys = _private_keys(random_octets)
+    name = hub_id.hex()
+    return {
+        "hub": name,
+        "tls": csr.request(keys["tls"], name).hex(),
+        "signing": csr.request(keys["signing"], name).hex(),
+        "agreement": p256.public_key(keys["agreement"]).hex(),
+    }
+
+
+def accept(hub_id: bytes, settings: dict, authority: bytes, certificate: bytes) -> dict:
+    """Take settings and certificates; return a proof that the hub holds the agreement key and can check receipts.
+
+    Nothing is in force until the settings are written, and they are written last.
+    """
+    from firmware.seal import csr, hmac
+
+    config.check(settings)
+    for name, octets in (("ca.crt", authority), ("tls.crt", certificate)):
+        if not 0 < len(octets) <= _CERTIFICATE_OCTETS_MAX:
+            raise PeerError("enrolment: certificate", name)
+        config.write_whole(_path(name), octets)
+    config.write_whole(_path("tls.der"), csr.private_key(_load("tls.key", _KEY_OCTETS)))
+    proof = hmac.hmac_sha256(_receipts(hub_id, settings).key, b"telehub enrolment" + hub_id)
+    config.Store(FOLDER, "settings").save(settings)
+    return {"hub": hub_id.hex(), "proof": proof.hex()}
+
+
+def _receipts(hub_id, settings):
+    from firmware.uplink.receipt import Receipts
+
+    return Receipts(_load("agreement.key", _KEY_OCTETS), bytes.fromhex(settings["platform"]["agreement"]), hub_id)
+
+
+def load_keys(hub_id: bytes) -> Keys:
+    """What the running hub needs. PeerError names what is missing."""
+    from firmware.seal import p256
+
+    settings = config.Store(FOLDER, "settings").load()
+    if settings is None:
+        raise PeerError("enrolment: missing", "settings")
+    signing = _load("signing.key", _KEY_OCTETS)
+    tls = tuple([_load(name, _CERTIFICATE_OCTETS_MAX) for name in ("ca.crt", "tls.crt", "tls.der")])
+    return Keys(hub_id, signing, p256.key_id(p256.public_key(signing)), _receipts(hub_id, settings), tls)

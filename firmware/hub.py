@@ -1,0 +1,155 @@
+"""The hub: three loops that take turns at the one radio and the one heap.
+
+`listening` hears listed devices and visits them, `delivery` holds the line to the platform, `_tend` shows the light,
+erases ahead and feeds the watchdog for as long as the others keep their promises.
+"""
+
+import asyncio
+
+from micropython import const
+
+from firmware import config, indicator
+from firmware.ble import pairing
+from firmware.delivery import Delivery
+from firmware.health import Health
+from firmware.listening import Device, Listening
+from firmware.measurement.device_time import Zone
+from firmware.sealing import Sealing
+
+_WINDOW_MS = const(300_000)  # a person finds the device's pairing button within five minutes
+_WINDOW_LINE_MS = const(45_000)  # in a window the line is made first, for the clock; without one pairing goes on
+_TEND_MS = const(10_000)
+_PROMISE_MARGIN_MS = const(60_000)
+WATCHDOG_MS = const(60_000)  # six times the tending; the longest single call is a handshake
+
+
+class _Turn:
+    """An event with more than one waiter: each polls its own condition when it is set."""
+
+    def __init__(self, ticks):
+        self._ticks = ticks
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+        self._event.clear()  # those who wait are released; who comes later waits for the next
+
+    async def wait_ms(self, limit_ms: int, until=None) -> None:
+        """Return when set (and `until()` holds, when given), or after `limit_ms`."""
+        ends_ms = self._ticks.now_ms() + limit_ms
+        while True:
+            left_ms = ends_ms - self._ticks.now_ms()
+            if left_ms <= 0 or not await self._ticks.within(self._event.wait(), left_ms):
+                return
+            if until is None or until():
+                return
+
+
+class Hub:
+    """`parts` are the chip's, made and named by main.py; `keys` are the hub's (firmware/enrolment.py)."""
+
+    def __init__(self, parts, settings: dict, keys):
+        self.settings = settings
+        self.keys = keys
+        self.ticks = parts.ticks
+        self.timekeeper = parts.timekeeper
+        self.journal = parts.journal
+        self.radio = parts.radio
+        self.bonds = parts.bonds
+        self.session = parts.session
+        self.random_octets = parts.random_octets
+        self.set_chip_clock = parts.set_chip_clock
+        self._light = parts.light
+        self._button = parts.button
+        self._start_watchdog = parts.start_watchdog
+        self.zone = Zone(settings["zone"])
+        self.news = self.ticks.flag()  # something to show or to erase; set from the Bluetooth callback too
+        self.work = self.ticks.flag()  # something to seal, to send or to do about the line
+        self.turned = _Turn(self.ticks)  # a visit ended, a window opened, the line came up
+        self.health = Health(self)
+        self.sealing = Sealing(self)
+        self.listening = Listening(self, _devices(settings["devices"]))
+        self.delivery = Delivery(self)
+        self._window_ends_ms = None
+        self._window_line_ms = 0
+        self._help = False
+        self._promises = {}
+        self.radio.keep = self.listening.keep
+
+    # -- what the loops ask each other ---------------------------------------------------------------------
+
+    def window_open(self) -> bool:
+        """Whether a person opened the pairing window and it has not lapsed."""
+        return self._window_ends_ms is not None and self.ticks.now_ms() < self._window_ends_ms
+
+    def open_window(self) -> None:
+        """Let listed devices be paired for a while."""
+        now_ms = self.ticks.now_ms()
+        self._window_ends_ms = now_ms + _WINDOW_MS
+        self._window_line_ms = now_ms + _WINDOW_LINE_MS
+        self._help = False  # someone came to see to it
+        self.listening.awake()
+        self.radio.cut()
+        self.turned.set()
+
+    def line_first(self) -> bool:
+        """Whether listening waits for the line: at the start of a window, or when a handshake waited long enough."""
+        if self.window_open() and not self.session.up() and self.ticks.now_ms() < self._window_line_ms:
+            return True
+        return self.delivery.first()
+
+    def needs_help(self, reason: str) -> None:
+        """A person must see to something: counted, reported, shown."""
+        self.health.count(reason)
+        self._help = True
+        self.news.set()
+
+    def promise(self, name: str, within_ms: int) -> None:
+        """This loop will be heard of again within this time; else the watchdog bites."""
+        self._promises[name] = self.ticks.now_ms() + within_ms + _PROMISE_MARGIN_MS
+
+    # -- tending -------------------------------------------------------------------------------------------
+
+    async def _tend(self) -> None:
+        watchdog = self._start_watchdog(WATCHDOG_MS)
+        while True:
+            self._show()
+            while not self.listening.visiting and self.journal.tidy():
+                watchdog.feed()
+                await self.ticks.sleep_ms(1)  # others may run between two erases
+            self.ticks.advance()
+            now_ms = self.ticks.now_ms()
+            if all([due_ms > now_ms for due_ms in self._promises.values()]):
+                watchdog.feed()
+            await self.ticks.within(self.news.wait(), _TEND_MS)
+
+    def _show(self) -> None:
+        now_ms = self.ticks.now_ms()
+        delivered_ms = self.delivery.delivered_ms
+        shown = indicator.state(
+            self.listening.visiting and not self.listening.kept,
+            self._help,
+            self.journal.waiting(),
+            self.journal.waiting_ms(now_ms),
+            None if delivered_ms is None else now_ms - delivered_ms,
+        )
+        self._light.show(*indicator.TABLE[shown][1:3])
+
+    async def _watch_button(self) -> None:
+        while True:
+            await self._button.pressed.wait()
+            self.open_window()
+
+    async def run(self) -> None:
+        """Return never; what gets out of a loop ends the hub, and main.py starts it anew."""
+        self.radio.start(self.ticks)
+        await asyncio.gather(self._tend(), self._watch_button(), self.listening.run(), self.delivery.run())
+
+
+def _devices(entries):
+    devices = []
+    for slot, entry in enumerate(entries):
+        address = config.address_octets(entry["address"])
+        identity = pairing.identity(address, entry["address_type"])
+        devices.append(Device(slot, entry["address_type"], address, entry["row"], identity))
+    return devices

@@ -1,0 +1,61 @@
+"""The one place where the hub's parts are made and joined; then the hub runs."""
+
+import asyncio
+import sys
+
+from firmware import config, enrolment
+from firmware.board import chip
+from firmware.board.flash import PartitionFlash
+from firmware.board.light import Button, Light
+from firmware.board.line import Line, set_chip_clock
+from firmware.board.radio import Radio
+from firmware.board.ticks import Ticks
+from firmware.ble.pairing import Bonds
+from firmware.hub import Hub
+from firmware.journal.journal import Journal
+from firmware.timekeeping import BUILT_S, Timekeeper
+from firmware.uplink.session import Session
+
+
+class Parts:
+    """What the hub is made of."""
+
+    def __init__(self, settings, keys):
+        self.ticks = Ticks()
+        self.random_octets = chip.random_octets
+        self.journal = Journal(PartitionFlash("journal"), chip.random_octets)
+        self.timekeeper = Timekeeper(self.ticks.now_ms, BUILT_S, self.journal.boot)
+        bonds = config.Store(enrolment.FOLDER, "bonds")
+        self.bonds = Bonds(bonds.load() or {}, bonds.save)
+        self.radio = Radio(self.bonds)
+        self.session = Session(
+            Line(settings["wifi"], keys.tls), self.ticks, self.timekeeper, settings["broker"], chip.hub_id().hex()
+        )
+        self.light = Light()
+        self.button = Button()
+        self.set_chip_clock = set_chip_clock
+        self.start_watchdog = chip.watchdog
+        self.hub_id = chip.hub_id()
+        self.reset_cause = chip.reset_cause()
+
+
+def main():
+    """Run the hub, or say why not."""
+    if chip.ram_octets() < chip.RAM_OCTETS_MIN:
+        print("telehub: this board has no PSRAM; Wi-Fi, Bluetooth and TLS together need a board that has it")
+        return
+    settings = config.Store(enrolment.FOLDER, "settings").load()
+    if settings is None:
+        Light().show(0, 0)
+        print("telehub: blank; enrol it with: telehub provision")
+        return
+    set_chip_clock(BUILT_S)
+    keys = enrolment.load_keys(chip.hub_id())
+    try:
+        asyncio.run(Hub(Parts(settings, keys), settings, keys).run())
+    except Exception as error:  # noqa: BLE001 - the supervisor: whatever it is, the hub starts anew
+        sys.print_exception(error)
+    chip.reset()
+
+
+main()
