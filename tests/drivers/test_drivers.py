@@ -251,12 +251,14 @@ def test_no_float_can_arise_on_the_road_of_a_number():
 
 
 def test_a_driver_is_loaded_when_its_row_is_asked_for_and_not_before():
-    code = (
-        "import sys; sys.path[:0] = ['.', 'tools/host']; import drivers, firmware.ble.visit, firmware.ble.advert\n"
-        "def loaded(): return sorted(name[8:] for name in sys.modules if name[8:] in drivers.ROWS.values())\n"
-        "print(loaded()); drivers.row('ad_ua651ble'); print(loaded())"
-    )
-    lines = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split("\n")
-    assert lines[:2] == ["[]", "['blood_pressure']"]
+    code = """
+import sys
+sys.path[:0] = [".", "tools/host"]
+import drivers, firmware.ble.visit, firmware.ble.advert
+print(sorted(name for name in sys.modules if name[8:] in drivers.ROWS.values()))
+drivers.row("ad_ua651ble")
+print(sorted(name for name in sys.modules if name[8:] in drivers.ROWS.values()))
+"""
+    root = Path(drivers.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "['drivers.blood_pressure']"]

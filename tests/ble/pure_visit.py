@@ -1,0 +1,459 @@
+"""Visits to a scripted GATT server that answers as real devices do; each test is a rule of the visit."""
+
+import drivers
+from firmware.ble import visit as visits
+from firmware.contracts import PeerError
+
+_NOW = (2026, 1, 5, 8, 0, 9)
+_NOW_2A08 = b"\xea\x07\x01\x05\x08\x00\x09"
+_NOW_2A2B = _NOW_2A08 + b"\x01\x00\x02"
+_OLD = b"\xe5\x07\x01\x01\x00\x00\x00"  # 2021-01-01
+
+READ, WRITE, NOTIFY, INDICATE = 0x02, 0x08, 0x10, 0x20
+
+
+class Context:
+    def __init__(self, clock_confirmed=True, window_open=False, bonded=True, described=True):
+        self.clock_confirmed = clock_confirmed
+        self.window_open = window_open
+        self.bonded = bonded
+        self.described = described
+        self.asked = 0
+
+    def local_time(self):
+        self.asked += 1
+        return _NOW[:5] + (_NOW[5] + self.asked - 1,)
+
+
+class Device:
+    """A peripheral and the executor in front of it.
+
+    `needs` are (verb, uuid) that it answers with an ATT error until the link is secured; `errors`
+    {(verb, uuid): PeerError} always; `at` {number of the step: PeerError}, once.
+    """
+
+    def __init__(self, characteristics, needs=(), errors=None, at=None, end="idle", keeps_bond=True):
+        self.characteristics = characteristics  # uuid: (service, handle, properties, value)
+        self.needs = needs
+        self.errors = errors or {}
+        self.at = at or {}
+        self.end = end
+        self.keeps_bond = keeps_bond
+        self.code = 0x05
+        self.secured = False
+        self.gone = False
+        self.steps = []
+        self.session = None
+        self.description = None
+        self.written = []
+        self.visible = []
+
+    def answer(self, step):
+        verb = step[0]
+        uuid = step[1] if len(step) > 1 and verb != "describe" else None
+        number = len(self.steps)
+        self.steps.append(step)
+        if verb not in ("session", "describe"):
+            assert not self.gone, step  # nothing may be asked of a link that is lost
+        if number in self.at:
+            raise self.at.pop(number)
+        if verb in ("subscribe", "read", "write"):
+            assert uuid in self.visible, step
+        if (verb, uuid) in self.errors:
+            raise self.errors[verb, uuid]
+        if (verb, uuid) in self.needs and not self.secured:
+            raise PeerError("att", self.code)
+        return getattr(self, verb)(*step[1:])
+
+    def encrypt(self):
+        if not self.keeps_bond:
+            raise PeerError("security", "key missing")
+        self.secured = True
+
+    def pair(self):
+        self.secured = self.keeps_bond = True
+
+    def mtu(self):
+        return 247
+
+    def discover(self, services):
+        found = {}
+        for uuid in self.characteristics:
+            service, handle, properties, _ = self.characteristics[uuid]
+            if service in services:
+                found[uuid] = (handle, properties, handle + 1)
+                self.visible.append(uuid)
+        return found
+
+    def read(self, uuid):
+        return self.characteristics[uuid][3]
+
+    def write(self, uuid, octets, response):
+        self.written.append((uuid, octets, response))
+
+    def subscribe(self, uuid, how):
+        assert self.characteristics[uuid][2] & (INDICATE if how == "indicate" else NOTIFY)
+
+    def drain(self, idle_ms, cap_ms):
+        self.gone = self.end == "gone"
+        return self.end
+
+    def describe(self, facts):
+        self.description = facts
+
+    def disconnect(self):
+        self.gone = True
+
+
+def session(device, facts):
+    assert device.session is None  # once a visit
+    device.session = facts
+
+
+def run(row, context, device):
+    """Drive one visit as an executor does; return (verbs, outcome)."""
+    steps = visits.visit(drivers.row(row) if isinstance(row, str) else row, context)
+    try:
+        step = next(steps)
+        while True:
+            assert len(device.steps) < 40
+            try:
+                if step[0] == "session":
+                    device.steps.append(step)
+                    session(device, step[1])
+                    answer = None
+                else:
+                    answer = device.answer(step)
+            except PeerError as error:
+                if error.args[0] == "gone":
+                    device.gone = True
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        assert end.value in visits.OUTCOMES, end.value
+        return [step[0] for step in device.steps], end.value
+
+
+INFORMATION = {
+    0x2A29: (0x180A, 40, READ, b"A&D Medical "),
+    0x2A24: (0x180A, 42, READ, b"UA-651BLE "),
+    0x2A25: (0x180A, 44, READ, b"5170700001\0"),
+    0x2A19: (0x180F, 50, READ, b"\x64"),
+}
+
+
+def cuff(**how):
+    characteristics = {
+        0x2A35: (0x1810, 12, INDICATE, b""),
+        0x2A49: (0x1810, 15, READ, b"\x05\x00"),
+        0x2A08: (0x1810, 17, READ | WRITE, _OLD),
+    }
+    characteristics.update(INFORMATION)
+    return Device(characteristics, **how)
+
+
+def oximeter(**how):
+    characteristics = {
+        0x2A5E: (0x1822, 12, INDICATE, b""),
+        0x2A5F: (0x1822, 15, NOTIFY, b""),
+        0x2A60: (0x1822, 18, READ, b"\x0c\x00"),
+        0x2A52: (0x1822, 20, INDICATE | WRITE, b""),
+        0x2A2B: (0x1805, 30, READ | WRITE, _OLD + b"\x00\x00\x00"),
+    }
+    characteristics.update(INFORMATION)
+    return Device(characteristics, **how)
+
+
+def test_a_bonded_cuff_is_encrypted_before_anything_is_discovered():
+    device = cuff()
+    verbs, outcome = run("ad_ua651ble", Context(), device)
+    assert verbs == ["encrypt", "discover", "read", "write", "session", "subscribe", "drain", "disconnect"]
+    assert outcome == "drained"
+    assert device.written == [(0x2A08, _NOW_2A08, True)]
+    assert device.session["clock"] == _OLD and device.session["clock_written"] is True
+    assert device.session["characteristics"] == ((12, b"\x35\x2a"),)
+
+
+def test_the_clock_is_read_before_it_is_written_and_both_before_data_is_asked_for():
+    device = oximeter()
+    run("pulse_oximeter", Context(), device)
+    steps = [step[:2] for step in device.steps if step[0] in ("read", "write", "subscribe")]
+    assert steps == [
+        ("read", 0x2A2B),
+        ("write", 0x2A2B),
+        ("subscribe", 0x2A5E),
+        ("subscribe", 0x2A52),
+        ("write", 0x2A52),
+    ]
+    assert device.written == [(0x2A2B, _NOW_2A2B, True), (0x2A52, b"\x01\x01", True)]
+
+
+def test_a_hub_without_confirmed_time_sets_no_clock_but_reads_it():
+    device = cuff()
+    context = Context(clock_confirmed=False)
+    assert run("ad_ua651ble", context, device)[1] == "drained"
+    assert device.written == [] and context.asked == 0
+    assert device.session["clock"] == _OLD and device.session["clock_written"] is False
+
+
+def test_a_row_that_breaks_when_its_clock_is_written_is_never_written():
+    device = cuff()
+    row = drivers.make("blood_pressure", "like Omron", drivers.row("blood_pressure"), clock_write=False)
+    assert run(row, Context(), device)[1] == "drained"
+    assert device.written == []
+
+
+def test_a_device_without_a_clock_is_visited_all_the_same():
+    device = cuff()
+    del device.characteristics[0x2A08]
+    verbs, outcome = run("ad_ua651ble", Context(), device)
+    assert outcome == "drained" and "read" not in verbs and "write" not in verbs
+    assert device.session["clock"] == b""
+
+
+def test_a_clock_that_refuses_costs_nothing_but_itself():
+    device = cuff(errors={("read", 0x2A08): PeerError("att", 2), ("write", 0x2A08): PeerError("att", 3)})
+    assert run("ad_ua651ble", Context(), device)[1] == "drained"
+    assert device.session["clock"] == b"" and device.session["clock_written"] is False
+
+
+def test_current_time_that_ignores_a_field_counts_as_set():
+    device = oximeter(errors={("write", 0x2A2B): PeerError("att", 0x80)})
+    run("pulse_oximeter", Context(), device)
+    assert device.session["clock_written"] is True
+    device = cuff(errors={("write", 0x2A08): PeerError("att", 0x80)})
+    run("ad_ua651ble", Context(), device)
+    assert device.session["clock_written"] is False
+
+
+def test_a_clock_without_response_is_written_without():
+    device = cuff()
+    device.characteristics[0x2A08] = (0x1810, 17, READ | 0x04, _OLD)
+    run("ad_ua651ble", Context(), device)
+    assert device.written == [(0x2A08, _NOW_2A08, False)]
+
+
+def test_outside_a_window_an_unbonded_device_is_left_alone():
+    for row in ("ad_ua651ble", "pulse_oximeter"):
+        device = cuff()
+        assert run(row, Context(bonded=False), device) == (["disconnect"], "not_bonded")
+
+
+def test_inside_a_window_it_is_paired_and_described_before_it_can_hang_up():
+    device = cuff(end="gone")
+    verbs, outcome = run("ad_ua651ble", Context(bonded=False, window_open=True, described=False), device)
+    assert verbs[:2] == ["pair", "discover"] and outcome == "drained"
+    assert verbs.index("describe") < verbs.index("session") < verbs.index("subscribe")
+    assert "disconnect" not in verbs
+    assert device.description == {
+        "manufacturer": "A&D Medical",
+        "model": "UA-651BLE",
+        "serial": "5170700001",
+        "battery": 100,
+        "features": b"\x05\x00",
+    }
+
+
+def test_a_known_device_is_described_after_its_data_and_only_once():
+    device = cuff()
+    verbs, _ = run("ad_ua651ble", Context(described=False), device)
+    assert verbs.index("drain") < verbs.index("describe")
+    assert "describe" not in run("ad_ua651ble", Context(), cuff())[0]
+    for end in ("gone", "cap"):  # no time for it
+        assert "describe" not in run("ad_ua651ble", Context(described=False), cuff(end=end))[0]
+
+
+def test_a_lost_bond_is_told_and_not_tried_again():
+    device = cuff(keeps_bond=False)
+    assert run("ad_ua651ble", Context(), device) == (["encrypt", "disconnect"], "bond_lost")
+
+
+def test_a_lost_bond_is_made_again_only_inside_a_window():
+    device = cuff(keeps_bond=False)
+    verbs, outcome = run("ad_ua651ble", Context(window_open=True), device)
+    assert verbs[:3] == ["encrypt", "pair", "discover"] and outcome == "drained"
+
+
+def test_a_pairing_that_fails_is_told():
+    device = cuff(errors={("pair", None): PeerError("security", "refused")})
+    context = Context(bonded=False, window_open=True)
+    assert run("ad_ua651ble", context, device) == (["pair", "disconnect"], "pairing_failed")
+
+
+def test_security_asked_for_late_is_given_and_the_step_done_once_more():
+    # A standard device that is listed as one that cannot bond, and asks for it after all
+    for code in (0x05, 0x08, 0x0F):
+        for needs in (
+            (("subscribe", 0x2A5E),),
+            (("read", 0x2A2B),),
+            (("write", 0x2A52),),
+            (("discover", (0x1822, 0x1805)),),
+        ):
+            device = oximeter(needs=needs)
+            device.code = code
+            verbs, outcome = run("pulse_oximeter_unbonded", Context(bonded=True), device)
+            assert outcome == "drained" and verbs.count("encrypt") == 1 and "pair" not in verbs
+            device = oximeter(needs=needs)
+            verbs, outcome = run("pulse_oximeter_unbonded", Context(bonded=False, window_open=True), device)
+            assert outcome == "drained" and verbs.count("pair") == 1
+
+
+def test_security_that_cannot_be_given_is_told():
+    device = oximeter(needs=(("subscribe", 0x2A5E), ("subscribe", 0x2A52)))
+    verbs, outcome = run("pulse_oximeter_unbonded", Context(bonded=False), device)
+    assert outcome == "not_bonded" and "pair" not in verbs and verbs[-1] == "disconnect"
+
+
+def test_a_device_that_is_never_content_is_asked_twice_at_most():
+    device = cuff(errors={("subscribe", 0x2A35): PeerError("att", 0x0F)})
+    verbs, outcome = run("ad_ua651ble", Context(), device)
+    assert verbs.count("subscribe") == 1  # it is encrypted already: more of it would not help
+    device = oximeter(
+        errors={("subscribe", 0x2A5E): PeerError("att", 5), ("subscribe", 0x2A52): PeerError("att", 5)}
+    )
+    verbs, outcome = run("pulse_oximeter_unbonded", Context(), device)
+    assert verbs.count("encrypt") == 1 and verbs.count("subscribe") == 3
+    assert outcome == "not_bonded"
+
+
+def test_the_time_is_that_after_pairing_when_the_clock_asked_for_it():
+    device = oximeter(needs=(("write", 0x2A2B),))
+    run("pulse_oximeter_unbonded", Context(bonded=False, window_open=True), device)
+    assert device.written[0] == (0x2A2B, b"\xea\x07\x01\x05\x08\x00\x0a\x01\x00\x02", True)
+
+
+def test_records_are_asked_for_after_every_subscription():
+    device = oximeter()
+    verbs, _ = run("pulse_oximeter", Context(), device)
+    last = verbs.index("drain")
+    assert device.steps[last - 1] == ("write", 0x2A52, b"\x01\x01", True)
+    assert [step[1] for step in device.steps if step[0] == "subscribe"] == [0x2A5E, 0x2A52]
+
+
+def test_a_procedure_that_runs_already_is_drained_all_the_same():
+    device = oximeter(errors={("write", 0x2A52): PeerError("att", 0xFE)})
+    verbs, outcome = run("pulse_oximeter", Context(), device)
+    assert outcome == "drained" and "drain" in verbs
+
+
+def test_an_oximeter_without_memory_is_not_asked_for_records():
+    device = oximeter()
+    del device.characteristics[0x2A52]
+    assert run("pulse_oximeter", Context(), device)[1] == "drained"
+    assert [uuid for uuid, _, _ in device.written] == [0x2A2B]
+
+
+def test_a_device_of_another_kind_is_told():
+    device = Device({0x2A37: (0x180D, 3, NOTIFY, b"")})
+    verbs, outcome = run("blood_pressure", Context(), device)
+    assert outcome == "unsupported" and verbs[-1] == "disconnect" and device.session is None
+
+
+def test_a_device_that_hangs_up_after_its_data_is_not_hung_up_on():
+    device = cuff(end="gone")
+    verbs, outcome = run("ad_ua651ble", Context(described=False), device)
+    assert outcome == "drained" and verbs[-1] == "drain"
+
+
+def test_a_device_that_never_ends_is_cut_off():
+    device = cuff(end="cap")
+    verbs, outcome = run("ad_ua651ble", Context(), device)
+    assert outcome == "capped" and verbs[-1] == "disconnect"
+
+
+def test_values_that_came_before_the_link_was_lost_still_get_their_meaning():
+    for step in range(2, 4):  # the clock is being read, written
+        device = cuff(at={step: PeerError("gone")})
+        verbs, outcome = run("ad_ua651ble", Context(), device)
+        assert outcome == "gone" and verbs[-1] == "session"
+        assert device.session["characteristics"] == ((12, b"\x35\x2a"),)
+        assert device.session["clock_written"] is False
+
+
+def test_the_mtu_is_exchanged_where_the_row_says():
+    row = drivers.make("blood_pressure", "with long values", drivers.row("blood_pressure"), mtu=True)
+    verbs, outcome = run(row, Context(), cuff())
+    assert verbs[0] == "mtu" and outcome == "drained"
+    device = cuff(errors={("mtu", None): PeerError("att", 6)})
+    assert run(row, Context(), device)[1] == "drained"
+
+
+ROWS = (
+    "ad_ua651ble",
+    "blood_pressure",
+    "pulse_oximeter",
+    "pulse_oximeter_unbonded",
+    "pulse_oximeter_continuous",
+)
+ERRORS = (
+    PeerError("gone"),
+    PeerError("timeout", "read"),
+    PeerError("security", "refused"),
+    PeerError("att", 0x01),
+    PeerError("att", 0x05),
+    PeerError("att", 0x0E),
+    PeerError("att", 0x80),
+)
+
+
+def contexts():
+    """Return every context."""
+    return [
+        Context(
+            bool(bits & 1), bool(bits & 2), bool(bits & 4), bool(bits & 8)
+        )  # confirmed, window, bonded, described
+        for bits in range(16)
+    ]
+
+
+def check(row, context, device):
+    """Run a visit that is disturbed; whatever happens, it keeps these rules."""
+    verbs, outcome = run(row, context, device)
+    assert verbs.count("session") <= 1 and verbs.count("pair") <= 1 and verbs.count("encrypt") <= 1
+    assert context.window_open or "pair" not in verbs
+    assert device.gone, (row, verbs)  # every way out frees the connection
+    assert outcome != "drained" or "drain" in verbs
+    for uuid, octets, _ in device.written:
+        assert context.clock_confirmed or uuid == 0x2A52
+        assert octets == b"\x01\x01" if uuid == 0x2A52 else octets[:5] == _NOW_2A08[:5]
+    if "subscribe" in verbs:
+        assert "session" in verbs and verbs.index("session") < verbs.index("subscribe")
+        if drivers.row(row).bonds:
+            assert device.secured  # P10: never a value asked for over a link that could have been secured
+
+
+def test_whatever_goes_wrong_at_whichever_step_the_visit_ends_by_its_rules():
+    for row in ROWS:
+        make = cuff if "ad_" in row or "blood" in row else oximeter
+        for context in contexts():
+            device = make()
+            check(row, context, device)
+            for number in range(len(device.steps)):
+                if device.steps[number][0] in ("session", "describe"):
+                    continue
+                for error in ERRORS:
+                    if number < 40 and device.steps[number][0] != "disconnect":
+                        check(row, context, make(at={number: error}))
+
+
+def test_giving_up_at_any_step_is_silent():
+    for row in ROWS:
+        for stop in range(1, 30):
+            device = cuff() if "ad_" in row or "blood" in row else oximeter()
+            steps = visits.visit(drivers.row(row), Context(described=False))
+            try:
+                step = next(steps)
+                for _ in range(stop):
+                    step = steps.send(None if step[0] == "session" else device.answer(step))
+            except StopIteration:
+                break
+            steps.close()  # a generator that swallowed this, or went on, would raise here
+
+
+def test_each_step_has_a_limit():
+    assert visits.limit_ms(drivers.row("ad_ua651ble")) > drivers.row("ad_ua651ble").cap_ms
+    device = oximeter()
+    verbs, _ = run("pulse_oximeter", Context(described=False), device)
+    for verb in verbs + ["pair", "mtu"]:
+        assert verb == "drain" or 0 < visits.LIMIT_MS[verb] <= 35000
