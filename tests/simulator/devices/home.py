@@ -1,14 +1,17 @@
-"""A home for devices under test: virtual time, a link, and a collector on Bumble that does what it is told."""
+"""A home for devices under test: virtual time, a link, and a collector that does what it is told."""
 
 import asyncio
 import random
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bumble import gatt_client, hci
 from bumble.core import UUID
 from bumble.device import Peer
 from bumble.pairing import PairingConfig, PairingDelegate
 
+from drivers import decode
+from firmware.measurement.measurement import decimal_text
 from tools.simulator.air.clock import VirtualLoop
 from tools.simulator.air.controller import make_device, seed_bumble
 from tools.simulator.air.link import Link
@@ -36,7 +39,7 @@ class Home:
     def run(self, coroutine):
         """Run to the end of a test's story."""
         try:
-            return self.loop.run_until_complete(coroutine)
+            return self.loop.run_until_complete(_ended(coroutine))
         finally:
             left = asyncio.all_tasks(self.loop)
             for task in left:
@@ -44,6 +47,12 @@ class Home:
             self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             asyncio.set_event_loop(None)
             self.loop.close()
+
+
+async def _ended(coroutine):
+    result = await coroutine
+    await asyncio.sleep(0.1)  # commands on their way to a controller are not cut short
+    return result
 
 
 @dataclass
@@ -99,7 +108,9 @@ class Collector:
                 confirm(gatt_client.att.ATT_Handle_Value_Confirmation())
 
         client.on_att_handle_value_indication = on_indication
-        client.on_att_handle_value_notification = lambda pdu: self.values.append((-1, bytes(pdu.attribute_value)))
+        client.on_att_handle_value_notification = lambda pdu: self.values.append(
+            (0, bytes(pdu.attribute_value))
+        )
 
     async def discover(self) -> None:
         """Find everything."""
@@ -110,7 +121,8 @@ class Collector:
 
     def characteristic(self, number):
         """What was discovered under this UUID."""
-        return self.peer.get_characteristics_by_uuid(UUID.from_16_bits(number) if isinstance(number, int) else UUID(number))[0]
+        uuid = UUID.from_16_bits(number) if isinstance(number, int) else UUID(number)
+        return self.peer.get_characteristics_by_uuid(uuid)[0]
 
     async def read(self, number) -> bytes:
         """Read a value."""
@@ -144,3 +156,22 @@ class Collector:
 def _number(uuid) -> int | str:
     octets = bytes(uuid)
     return int.from_bytes(octets, "little") if len(octets) == 2 else str(uuid)
+
+
+def as_shown(row: str, uuid, octets: bytes):
+    """What the project's decoder reads in an encoder's octets, in the words of taken.jsonl."""
+    (measurement,) = decode(row, uuid, octets)
+    quantities = []
+    for code, *rest in measurement.quantities:
+        if len(rest) == 1:
+            quantities.append({"code": code, "reason": rest[0]})
+        else:
+            quantities.append({"code": code, "value": decimal_text(rest[0], rest[1]), "unit": rest[2]})
+    time = measurement.device_time
+    device_time = datetime(*time).isoformat() if time else None
+    return measurement.kind, device_time, quantities, list(measurement.status)
+
+
+def shown(entry: dict):
+    """The same facts of what a display showed."""
+    return entry["kind"], entry["device_time"], entry["quantities"], entry["status"]

@@ -1,4 +1,4 @@
-"""The UA-651BLE-like cuff, seen from a collector: pairing, order, deletion only on confirmation, hang-up, faults."""
+"""The cuff, seen from a collector: pairing, order, deletion only on confirmation, hang-up, faults."""
 
 import asyncio
 import struct
@@ -7,9 +7,7 @@ import pytest
 from bumble.att import ATT_Error
 from bumble.core import ProtocolError
 
-from drivers import decode
-from firmware.measurement.measurement import decimal_text
-from tests.simulator.devices.home import Collector, Home
+from tests.simulator.devices.home import Collector, Home, as_shown, shown
 from tools.simulator.devices import Faults, Patient, Ua651ble, readings
 
 ADDRESS = "c0:a1:b2:c3:d4:e5"
@@ -92,8 +90,8 @@ def test_sends_oldest_first_deletes_on_confirmation_and_hangs_up():
         _press_some(cuff, 3)
         await _visit(cuff, collector)
         assert cuff.unsent() == []
-        told = [_as_shown(octets) for octets in collector.octets(0x2A35)]
-        assert told == [_shown(entry) for entry in cuff.taken]
+        told = [as_shown("ad_ua651ble", 0x2A35, octets) for octets in collector.octets(0x2A35)]
+        assert told == [shown(entry) for entry in cuff.taken]
         order = [words[1:3] for words in cuff.log if words[1] in ("indicate", "confirmed")]
         assert order == [(verb, number) for number in (1, 2, 3) for verb in ("indicate", "confirmed")]
         last = max(at for at, *words in cuff.log if words[0] == "confirmed")
@@ -101,24 +99,6 @@ def test_sends_oldest_first_deletes_on_confirmation_and_hangs_up():
         assert 1000 <= hung_up - last <= 2000
 
     _run(story)
-
-
-def _as_shown(octets):
-    """What a decoder of the other hand reads, in taken.jsonl's words."""
-    (measurement,) = decode("ad_ua651ble", 0x2A35, octets)
-    time = measurement.device_time
-    return (
-        "%04d-%02d-%02dT%02d:%02d:%02d" % time if time else None,
-        [
-            {"code": q[0], "value": decimal_text(q[1], q[2]), "unit": q[3]} if len(q) == 4 else {"code": q[0], "reason": q[1]}
-            for q in measurement.quantities
-        ],
-        list(measurement.status),
-    )
-
-
-def _shown(entry):
-    return entry["device_time"], entry["quantities"], entry["status"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +116,9 @@ def test_what_the_display_shows_is_what_is_sent(reading):
         await collector.bond(cuff)
         cuff.press(reading)
         await _visit(cuff, collector)
-        assert [_as_shown(octets) for octets in collector.octets(0x2A35)] == [_shown(cuff.taken[0])]
+        assert [as_shown("ad_ua651ble", 0x2A35, octets) for octets in collector.octets(0x2A35)] == [
+            shown(cuff.taken[0])
+        ]
 
     _run(story)
 
@@ -214,7 +196,11 @@ def test_subscription_and_clock_need_encryption():
         _press_some(cuff, 1)
         await collector.connect(cuff.address)
         await collector.discover()
-        for refused in (collector.subscribe(0x2A35), collector.read(0x2A08), collector.write(0x2A08, bytes(7))):
+        for refused in (
+            collector.subscribe(0x2A35),
+            collector.read(0x2A08),
+            collector.write(0x2A08, bytes(7)),
+        ):
             with pytest.raises(ATT_Error) as error:
                 await refused
             assert error.value.error_code in (0x05, 0x0F)

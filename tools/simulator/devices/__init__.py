@@ -1,4 +1,4 @@
-"""Virtual medical devices on Bumble, as the real ones behave; their displays are the truth that a run is checked against.
+"""Virtual medical devices on Bumble, behaving as the real ones do; their displays are a run's truth.
 
 A device is made in a world, started once, and then used as a person uses it:
 
@@ -11,11 +11,11 @@ A device is made in a world, started once, and then used as a person uses it:
     cuff.remove_battery()                # the clock is lost
     cuff.faults.drop_at = 3              # faults.Faults: what is wrong with it
 
-Between presses it is switched off: no advertising, no timers. `encode` writes values without drivers/, so that a
-decoder is checked by a second hand; `readings` holds the values. Behaviour stands in GATT.md of the project's sources:
-what the specifications ask, and what was seen of these models by others. No real device was at hand.
+Between presses it is switched off: no advertising, no timers. `encode` writes values without drivers/, so
+that a decoder is checked by a second hand; `readings` holds the values. Behaviour is what the services'
+specifications ask, and what others saw of these models and published. No real device was at hand.
 
-`world` is anything with `loop` (virtual asyncio loop), `link`, `seed` and `time()` (Unix seconds of virtual time).
+`world` is anything with `loop` (a virtual asyncio loop), `link`, `seed`, `time()` (Unix seconds, virtual).
 """
 
 from tools.simulator.devices.and_ua651ble import Ua651ble

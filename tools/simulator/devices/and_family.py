@@ -1,4 +1,4 @@
-"""What A&D's Bluetooth devices have in common: bond first, clock in the health service, a command service of their own."""
+"""What A&D's Bluetooth devices share: bond first, clock in the health service, a service for commands."""
 
 from datetime import datetime
 
@@ -34,21 +34,19 @@ class AndDevice(StoreAndForward):
     def services(self) -> list:
         """The health service with the clock in it, the command service, device information, battery."""
         self.measurement = database.characteristic(self.MEASUREMENT, database.INDICATE)
+        both = database.READ | database.WRITE
+        time = (self._read_clock, self._write_clock)
         database.guard_subscription(self._server, self.measurement)
         return [
             database.service(
                 self.SERVICE,
                 self.measurement,
                 database.characteristic(self.FEATURE, database.READ, self.feature_value(), encrypted=True),
-                database.characteristic(
-                    0x2A08, database.READ | database.WRITE, (self._read_clock, self._write_clock), encrypted=True
-                ),
+                database.characteristic(0x2A08, both, time, encrypted=True),
             ),
             database.service(
                 _COMMAND_SERVICE,
-                database.characteristic(
-                    _COMMAND, database.READ | database.WRITE, (lambda _: b"", self._command), encrypted=True
-                ),
+                database.characteristic(_COMMAND, both, (lambda _: b"", self._command), encrypted=True),
             ),
             database.device_information("A&D Medical ", f"{self.MODEL} ", self.serial, self.FIRMWARE),
             database.battery(_BATTERY_PERCENT),

@@ -25,7 +25,7 @@ class Ua651ble(AndDevice):
     def encode(self, held: Held) -> bytes:
         """Blood Pressure Measurement with time, pulse and status; no user."""
         reading = held.reading
-        pulse = reading.quantity(readings.PULSE_CUFF)
+        pulse = reading.find(readings.PULSE_CUFF)
         systolic = reading.quantity(readings.SYSTOLIC)
         return encode.blood_pressure(
             systolic.number(),

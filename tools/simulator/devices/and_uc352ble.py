@@ -29,7 +29,7 @@ class Uc352ble(AndDevice):
         if mass.value is None:
             count = encode.WEIGHT_UNSUCCESSFUL
         else:
-            mantissa, exponent = mass.number()
+            mantissa, exponent = mass.numeral()
             count = mantissa if mass.unit == readings.LB else mantissa // 5
             assert exponent == (-2 if mass.unit == readings.LB else -3)
         return encode.weight(count, pounds=mass.unit == readings.LB, time=encode.date_time(held.time))

@@ -1,9 +1,10 @@
-"""What every battery-driven device does: wakes at a press, advertises for its window, sends, hangs up, forgets."""
+"""What every battery-driven device does: wake at a press, advertise for a window, send, hang up, forget."""
 
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 from bumble import att
 from bumble.core import AdvertisingData
@@ -83,8 +84,8 @@ class MedicalDevice:
         self.log: list[tuple] = []
         drift_ppm = self.chance.uniform(-_DRIFT_PPM_MAX, _DRIFT_PPM_MAX)
         error_s = self.chance.randint(-_CLOCK_ERROR_S_MAX, _CLOCK_ERROR_S_MAX)
-        local = datetime.fromtimestamp(world.time(), UTC).replace(tzinfo=None) + timedelta(minutes=utc_offset_min)
-        start = (clock_start or local + timedelta(seconds=error_s)) if clock_is_set else None
+        local = _utc(world) + timedelta(minutes=utc_offset_min, seconds=error_s)
+        start = (clock_start or local) if clock_is_set else None
         self.clock = DeviceClock(world.loop, start, drift_ppm, self.CLOCK_COUNTS_FROM)
         self.link: CollectorLink | None = None
         self._pairing_mode = False
@@ -118,7 +119,7 @@ class MedicalDevice:
     def press(self, reading: Reading) -> dict:
         """Measure: the display shows a result, which is stored; then advertise."""
         time = self.clock.now()
-        shown_at = datetime.fromtimestamp(self.world.time(), UTC).replace(microsecond=0, tzinfo=None)
+        shown_at = _utc(self.world).replace(microsecond=0)
         entry = {
             "taken": len(self.taken) + 1,
             "device": self.address,
@@ -158,8 +159,12 @@ class MedicalDevice:
 
     def forget_bonds(self) -> None:
         """Lose every bond, as after a reset or a pairing with another host; new ones are taken at once."""
-        self._cccds.clear()
         self.faults.repairs_always = True
+        self.delete_bonds()
+
+    def delete_bonds(self) -> None:
+        """Forget every collector."""
+        self._cccds.clear()
         self.bumble.keystore.clear()
 
     def become_impostor(self) -> None:
@@ -186,8 +191,8 @@ class MedicalDevice:
         self.log.append((round(self.world.loop.time() * 1000), *words))
 
     def _build(self) -> None:
-        self.bumble = make_device(self.world.link, self.name(), self.address)
-        self._server = self.bumble.gatt_server
+        self.bumble: Any = make_device(self.world.link, self.name(), self.address)
+        self._server: Any = self.bumble.gatt_server
         self.bumble.pairing_config_factory = lambda connection: PairingConfig(
             sc=True,
             mitm=False,
@@ -199,9 +204,13 @@ class MedicalDevice:
             self.bumble.add_service(service)
         self._on_pdu = self._server.on_gatt_pdu
         self._respond = self._server.send_response
-        self._server.on_gatt_pdu = self._hear
-        self._server.send_response = self._answer
-        self._server.on_att_handle_value_confirmation = lambda connection, pdu: self._on_confirmation()
+        hooks = {
+            "on_gatt_pdu": self._hear,
+            "send_response": self._answer,
+            "on_att_handle_value_confirmation": self._on_confirmation,
+        }
+        for name, hook in hooks.items():
+            setattr(self._server, name, hook)
         self._server.on(self._server.EVENT_CHARACTERISTIC_SUBSCRIPTION, self._on_subscription)
         self.bumble.on("connection", self._on_connection)
 
@@ -307,6 +316,7 @@ class MedicalDevice:
 
     def drop_link(self) -> None:
         """Lose the link as by distance: both sides notice by supervision timeout."""
+        assert self.link is not None
         self.note("drop")
         collector = self.world.link.find_le_controller(self.link.connection.peer_address)
         self.world.loop.call_soon(self.world.link.drop, self.bumble.radio, collector)
@@ -316,7 +326,7 @@ class MedicalDevice:
     def _hear(self, connection, pdu) -> None:
         self._heard_at = self.world.loop.time()
         link = self.link
-        if self.BOND_FIRST and link is not None and not link.encrypted and pdu.op_code in database.DISCOVERIES:
+        if link is not None and not link.encrypted and self._offended_by(pdu):
             if self.display != "E10":
                 self.display = "E10"
                 self.note("E10")
@@ -325,9 +335,13 @@ class MedicalDevice:
             return
         self._on_pdu(connection, pdu)
 
+    def _offended_by(self, pdu) -> bool:
+        return self.BOND_FIRST and pdu.op_code in database.DISCOVERIES
+
     def _answer(self, connection, response) -> None:
         if self.faults.answer_delay_ms:
-            self.world.loop.call_later(self.faults.answer_delay_ms / 1000, self._answer_late, connection, response)
+            delay_s = self.faults.answer_delay_ms / 1000
+            self.world.loop.call_later(delay_s, self._answer_late, connection, response)
         else:
             self._respond(connection, response)
 
@@ -335,13 +349,13 @@ class MedicalDevice:
         if self.link is not None and self.link.connection is connection:
             self._respond(connection, response)
 
-    def _on_confirmation(self) -> None:
+    def _on_confirmation(self, _connection, _pdu) -> None:
         if self.link is None:
             return
         if self._sent_count == self.faults.lose_confirmation_at:
             self.faults.lose_confirmation_at = None
             self.note("confirmation lost")
-            self.drop_link()  # the link layer repeats until it gives up: a confirmation is lost only with its link
+            self.drop_link()  # the link layer repeats until it gives up: it is lost with its link
             return
         self.link.on_confirmation()
 
@@ -365,6 +379,10 @@ class MedicalDevice:
                 self.memory.remove(held)
 
         await link.indicate(characteristic, octets, confirmed)
+
+
+def _utc(world) -> datetime:
+    return datetime.fromtimestamp(world.time(), UTC).replace(tzinfo=None)
 
 
 def joined_taken(devices) -> list[dict]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 class DeviceClock:
     """Shows what it was last set to, plus the time since, a little wrong; None while it was never set."""
 
-    def __init__(self, loop, start: datetime | None, drift_ppm: float = 0.0, counts_from: datetime | None = None):
+    def __init__(self, loop, start: datetime | None, drift_ppm: float, counts_from: datetime | None):
         self._loop = loop
         self._drift_ppm = drift_ppm
         self._counts_from = counts_from  # what the model shows after a battery change; None: it shows no date

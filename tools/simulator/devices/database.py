@@ -1,4 +1,4 @@
-"""GATT databases of devices: characteristics whose use needs encryption, delayed answers, and what texts they hold."""
+"""GATT databases of devices: characteristics whose use needs encryption, and the texts that they hold."""
 
 from bumble import att
 from bumble.core import UUID
@@ -28,8 +28,8 @@ def uuid(value: int | str) -> UUID:
     return UUID.from_16_bits(value) if isinstance(value, int) else UUID(value)
 
 
-def characteristic(value_uuid: int | str, properties, value=b"", *, encrypted: bool = False) -> Characteristic:
-    """A characteristic; `value` is octets or (read, write) callables: read(connection), write(connection, octets)."""
+def characteristic(value_uuid: int | str, properties, value=b"", encrypted: bool = False) -> Characteristic:
+    """A characteristic; `value` is octets, or the pair read(connection) and write(connection, octets)."""
     permissions = Characteristic.Permissions(0)
     if properties & READ:
         permissions |= Characteristic.READABLE

@@ -1,6 +1,7 @@
 """Values to octets as the devices write them: a second hand, which shares nothing with drivers/.
 
-Written from the Bluetooth SIG's GATT Specification Supplement, the Pulse Oximeter Service 1.0.1 and IEEE 11073-20601.
+Written from the Bluetooth SIG's GATT Specification Supplement, its Pulse Oximeter Service 1.0.1, and IEEE
+11073-20601.
 A number is (mantissa, exponent); a text in its place names a special value.
 """
 
@@ -64,7 +65,7 @@ def sfloat(value: Number) -> bytes:
     mantissa, exponent = value
     if not -2048 <= mantissa <= 2047 or not -8 <= exponent <= 7:
         raise ValueError(value)
-    if exponent == 0 and 2046 <= mantissa or exponent == 0 and mantissa <= -2046:
+    if exponent == 0 and abs(mantissa) >= 2046:
         raise ValueError(value)  # these patterns are the special values
     return struct.pack("<H", (exponent & 0xF) << 12 | mantissa & 0xFFF)
 
@@ -77,7 +78,7 @@ def date_time(time: datetime | None) -> bytes:
 
 
 def current_time(time: datetime | None) -> bytes:
-    """Current Time 2A2B: date, day of week from Monday = 1 (0: not known), 1/256 s, reason of the last adjustment."""
+    """Current Time 2A2B: date, day of week (Monday 1), 1/256 s, reason of the last adjustment."""
     return date_time(time) + bytes((time.isoweekday() if time else 0, 0, 0))
 
 
@@ -98,7 +99,8 @@ def blood_pressure(
     status: int | None = None,
 ) -> bytes:
     """Blood Pressure Measurement 2A35: what is None is left out and its flag is clear."""
-    flags = kpa | (time is not None) << 1 | (pulse is not None) << 2 | (user is not None) << 3 | (status is not None) << 4
+    flags = kpa | (time is not None) << 1 | (pulse is not None) << 2
+    flags |= (user is not None) << 3 | (status is not None) << 4
     value = bytes((flags,)) + sfloat(systolic) + sfloat(diastolic) + sfloat(mean)
     value += time or b""
     if pulse is not None:
@@ -150,7 +152,7 @@ def spot_check(
 
 
 def nonin_stream(
-    status: int, battery_tenths_v: int, amplitude_hundredths: int, counter: int, spo2: int, pulse: int
+    *, status: int, battery_tenths_v: int, amplitude_hundredths: int, counter: int, spo2: int, pulse: int
 ) -> bytes:
     """Nonin's own oximetry value 0AAD7EA0: ten octets, big-endian, its own length first."""
     return struct.pack(">BBBHHBH", 10, status, battery_tenths_v, amplitude_hundredths, counter, spo2, pulse)

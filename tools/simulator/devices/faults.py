@@ -13,4 +13,4 @@ class Faults:
     silent: bool = False  # connects and answers, and sends no reading
     cut_octets: int = 0  # octets missing at the end of each value
     extra_octets: int = 0  # octets too many at the end of each value
-    repairs_always: bool = False  # takes a new pairing at any time, as one that lost its bond or an impostor does
+    repairs_always: bool = False  # pairs anew at any time, as one that lost its bond does, or an impostor

@@ -1,4 +1,4 @@
-"""One collector's link to a device: one indication at a time, confirmations noted at the moment they arrive."""
+"""One collector's link to a device: one indication at a time, confirmations noted as they arrive."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class CollectorLink:
         """Who is at the other end."""
         return str(self.connection.peer_address)
 
-    async def indicate(self, characteristic, octets: bytes, on_confirmed: Callable[[], None] | None = None) -> None:
+    async def indicate(self, characteristic, octets: bytes, on_confirmed: Callable[[], None] | None = None):
         """Send one indication and wait for its confirmation. LinkGone when it did not come."""
         if self.gone:
             raise LinkGone
@@ -65,7 +65,7 @@ class CollectorLink:
         return octets[: self.connection.att_mtu - _ATT_HEADER_OCTETS]
 
     def on_confirmation(self) -> None:
-        """The collector has confirmed: what that means happens here and now, not when a task gets its turn."""
+        """The collector has confirmed: what that means happens now, not when a task gets its turn."""
         waiting = self._confirmed
         if waiting is None or waiting.done():
             return

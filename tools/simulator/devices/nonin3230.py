@@ -7,7 +7,7 @@ from bumble import att
 from tools.simulator.devices import database, encode, readings
 from tools.simulator.devices.link import CollectorLink
 from tools.simulator.devices.oximeter import Oximeter
-from tools.simulator.devices.readings import Reading
+from tools.simulator.devices.readings import Quantity, Reading
 
 _SERVICE = "46A970E0-0D5F-11E2-8B5E-0002A5D5C51B"
 _OXIMETRY = "0AAD7EA0-0D60-11E2-8E3C-0002A5D5C51B"
@@ -27,7 +27,7 @@ _NEW_BOND_S = 120.0  # after the battery was put in
 
 
 class Nonin3230(Oximeter):
-    """Advertises while it is in use and for a while after it; its result is the spot check that SmartPoint chose."""
+    """Advertises while it is in use and a while after; its result is the spot check that SmartPoint chose."""
 
     MODEL = "Model 3230"
     MANUFACTURER = "Nonin Medical, Inc."
@@ -58,8 +58,7 @@ class Nonin3230(Oximeter):
 
     def pairing_mode(self) -> None:
         """This model has no button: a new bond is taken for two minutes after its battery was put in."""
-        self.bumble.keystore.clear()
-        self._cccds.clear()
+        self.delete_bonds()
         super().pairing_mode()
 
     def press(self, reading: Reading) -> dict:
@@ -83,28 +82,36 @@ class Nonin3230(Oximeter):
             await asyncio.sleep(1.0)
 
     def _stream_value(self) -> bytes:
-        if self._shown is None or self._finger_until <= self.world.loop.time():
-            return encode.nonin_stream(_ENCRYPTED, _BATTERY_TENTHS_V, 0, self._counter, _NO_SPO2, _NO_PULSE)
-        status = _SMART_POINT | _FINGER | _ENCRYPTED
-        spo2 = _whole(self._shown.quantity(readings.SPO2), _NO_SPO2)
-        pulse = _whole(self._shown.quantity(readings.PULSE_OXIMETER), _NO_PULSE)
-        return encode.nonin_stream(status, _BATTERY_TENTHS_V, _AMPLITUDE_HUNDREDTHS, self._counter, spo2, pulse)
+        status, amplitude, spo2, pulse = _ENCRYPTED, 0, _NO_SPO2, _NO_PULSE
+        if self._shown is not None and self.world.loop.time() < self._finger_until:
+            status |= _SMART_POINT | _FINGER
+            amplitude = _AMPLITUDE_HUNDREDTHS
+            spo2 = _whole(self._shown.quantity(readings.SPO2), _NO_SPO2)
+            pulse = _whole(self._shown.quantity(readings.PULSE_OXIMETER), _NO_PULSE)
+        return encode.nonin_stream(
+            status=status,
+            battery_tenths_v=_BATTERY_TENTHS_V,
+            amplitude_hundredths=amplitude,
+            counter=self._counter,
+            spo2=spo2,
+            pulse=pulse,
+        )
 
     def _on_control(self, _connection, octets: bytes) -> None:
         self.note("control", octets.hex())
+        assert self.link is not None  # it has just written
         if octets[: len(_SECURITY_MODE)] == _SECURITY_MODE and len(octets) == len(_SECURITY_MODE) + 1:
             self.link.notify(self.control, _MODE_TAKEN)
         elif octets == _DELETE_BONDS:
-            self.bumble.keystore.clear()
-            self._cccds.clear()
+            self.delete_bonds()
             self.link.notify(self.control, _BONDS_DELETED)
         else:
             raise att.ATT_Error(att.ErrorCode.VALUE_NOT_ALLOWED)
 
 
-def _whole(quantity, otherwise: int) -> int:
+def _whole(quantity: Quantity, otherwise: int) -> int:
     """A quantity as the whole number that the stream carries."""
-    if quantity is None or quantity.value is None:
+    if quantity.value is None:
         return otherwise
-    mantissa, exponent = quantity.number()
+    mantissa, exponent = quantity.numeral()
     return mantissa * 10**exponent if exponent >= 0 else mantissa // 10**-exponent

@@ -27,7 +27,7 @@ _LIVE_DELAY_S = 0.3
 
 
 class Oximeter(MedicalDevice):
-    """`stores`: keeps records and gives them to RACP only; else it sends the present one when it is subscribed to."""
+    """`stores`: keeps records and gives them to RACP only; else sends the present one when subscribed to."""
 
     MODEL = "Spot-check oximeter"
     MANUFACTURER = "Virtual devices"
@@ -58,7 +58,10 @@ class Oximeter(MedicalDevice):
         self.racp = None
         if self.stores:
             self.racp = database.characteristic(
-                _RACP, database.WRITE | database.INDICATE, (lambda _: b"", self._on_request), encrypted=self.BONDS
+                _RACP,
+                database.WRITE | database.INDICATE,
+                (lambda _: b"", self._on_request),
+                encrypted=self.BONDS,
             )
             characteristics.append(self.racp)
         if self.BONDS:
@@ -66,7 +69,10 @@ class Oximeter(MedicalDevice):
                 if one is not None:
                     database.guard_subscription(self._server, one)
         time = database.characteristic(
-            0x2A2B, database.READ | database.WRITE, (self._read_clock, self._write_clock), encrypted=self.BONDS
+            0x2A2B,
+            database.READ | database.WRITE,
+            (self._read_clock, self._write_clock),
+            encrypted=self.BONDS,
         )
         return [
             database.service(self.SERVICE, *characteristics),
@@ -80,7 +86,7 @@ class Oximeter(MedicalDevice):
         reading = held.reading
         measurement = [name for name in reading.status if name in encode.MEASUREMENT_STATUS]
         sensor = [name for name in reading.status if name in encode.SENSOR_STATUS]
-        amplitude = reading.quantity(readings.PULSE_AMPLITUDE)
+        amplitude = reading.find(readings.PULSE_AMPLITUDE)
         return encode.spot_check(
             reading.quantity(readings.SPO2).number(),
             reading.quantity(readings.PULSE_OXIMETER).number(),
@@ -121,11 +127,13 @@ class Oximeter(MedicalDevice):
     # -- record access control point
 
     def _subscribed(self, characteristic) -> bool:
+        assert self.link is not None
         cccd = self._server.subscribers.get(self.link.connection, {}).get(characteristic.handle, b"\0\0")
         return bool(cccd[0] & 2)
 
     def _on_request(self, _connection, octets: bytes) -> None:
         link = self.link
+        assert link is not None  # it has just asked
         if not (self._subscribed(self.racp) and self._subscribed(self.measurement)):
             raise att.ATT_Error(_CCCD_IMPROPERLY_CONFIGURED)
         if link.sending is not None and not link.sending.done():

@@ -26,9 +26,14 @@ class Quantity:
             return {"code": self.code, "reason": self.reason}
         return {"code": self.code, "value": self.value, "unit": self.unit}
 
-    def number(self):
+    def number(self) -> tuple[int, int] | str:
         """(mantissa, exponent), or the reason."""
-        return self.reason if self.value is None else exact(self.value)
+        return exact(self.value) if self.value is not None else str(self.reason)
+
+    def numeral(self) -> tuple[int, int]:
+        """(mantissa, exponent) of one that has a number."""
+        assert self.value is not None
+        return exact(self.value)
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,15 @@ class Reading:
     status: tuple[str, ...] = ()
     for_patient: bool = True
 
-    def quantity(self, code: int) -> Quantity | None:
+    def find(self, code: int) -> Quantity | None:
         """The quantity of this code, if the display showed it."""
         return next((quantity for quantity in self.quantities if quantity.code == code), None)
+
+    def quantity(self, code: int) -> Quantity:
+        """The quantity of this code, which this kind of reading always has."""
+        found = self.find(code)
+        assert found is not None
+        return found
 
 
 def exact(text: str) -> tuple[int, int]:
@@ -59,7 +70,9 @@ def _quantity(code: int, value: str | int, unit: int) -> Quantity:
     return Quantity(code, text, unit)
 
 
-def blood_pressure(systolic, diastolic, mean, pulse=None, *, kpa=False, status=(), for_patient=True) -> Reading:
+def blood_pressure(
+    systolic, diastolic, mean, pulse=None, *, kpa=False, status=(), for_patient=True
+) -> Reading:
     """A cuff's result; values are whole numbers or decimal texts, or the name of a no-value."""
     unit = KPA if kpa else MMHG
     quantities = [
@@ -98,7 +111,7 @@ def oximetry(spo2, pulse, amplitude=None, *, status=(), for_patient=True) -> Rea
 class Patient:
     """Plausible values, day after day, from one seed."""
 
-    # condition: systolic, diastolic, pulse, share of irregular pulses, SpO2, weight in tenths of kg, gain per day
+    # systolic, diastolic, pulse, share of irregular pulses, SpO2, weight in tenths of kg, gain per day
     _NORMS = {
         "copd": ((122, 152), (70, 92), (74, 108), 0.05, (86, 94), (480, 820), (-2, 2)),
         "heart_failure": ((92, 128), (54, 78), (58, 98), 0.35, (92, 97), (640, 980), (-2, 5)),
@@ -122,7 +135,7 @@ class Patient:
     def weight(self) -> Reading:
         """A weight, a little off the last one: fluid shows here first in heart failure."""
         self._tenths += self._chance.randint(*self._gain)
-        return weight("%d.%d" % divmod(self._tenths, 10))
+        return weight(f"{self._tenths // 10}.{self._tenths % 10}")
 
     def oximetry(self) -> Reading:
         """A spot check on a finger, with one decimal of nothing, as some models send it."""

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from bumble.gatt import Characteristic
+
 from tools.simulator.devices.base import MedicalDevice
 from tools.simulator.devices.link import CollectorLink, LinkGone
 
@@ -16,6 +18,8 @@ class StoreAndForward(MedicalDevice):
     `sends_early`: to a bonded collector whose CCCD it kept, it sends as soon as the link is encrypted.
     """
 
+    measurement: Characteristic  # the one that carries the readings; `services` makes it
+
     def __init__(self, world, address: str, *, sends_early: bool = False, **options):
         self.sends_early = sends_early
         super().__init__(world, address, **options)
@@ -27,7 +31,8 @@ class StoreAndForward(MedicalDevice):
 
     def on_bonded_return(self, link: CollectorLink) -> None:
         """Begin to send without being asked, if this unit does so."""
-        if self.sends_early and self._server.subscribers[link.connection].get(self.measurement.handle, b"\0")[0] & 2:
+        cccd = self._server.subscribers[link.connection].get(self.measurement.handle, b"\0")
+        if self.sends_early and cccd[0] & 2:
             self._begin(link, _EARLY_DELAY_S)
 
     def _begin(self, link: CollectorLink, delay_s: float) -> None:
