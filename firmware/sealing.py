@@ -1,0 +1,183 @@
+"""From captures to signed envelopes: plan first, on flash, then as often as needed the same octets again."""
+
+import drivers
+from firmware.contracts import Full, OutOfTurn, PeerError
+from firmware.journal.records import BOND_CHANGED, Plan
+from firmware.measurement.codes import KINDS
+from firmware.seal import cose
+from firmware.seal.batch import BUFFER_OCTETS, Batch, Head
+from firmware.seal.cbor import Writer
+
+_CAPTURES_MAX = 64  # more never fit into one envelope: a capture takes 25 octets and more
+_NO_FIX = 0  # as a fix's time since boot: none is that early
+FORMAT = 1
+
+
+class Sealing:
+    def __init__(self, hub):
+        self._journal = hub.journal
+        self._timekeeper = hub.timekeeper
+        self._hub_id = hub.keys.hub_id
+        self._key = hub.keys.signing
+        self._kid = hub.keys.signing_kid
+        self._count = hub.health.count
+        self._header = cose.protected(cose.ENVELOPE, self._kid)
+        self._buffer = bytearray(BUFFER_OCTETS)
+        self._batch = Batch(self._buffer)
+
+    def seal(self) -> bool:
+        """Make one plan of what waits for one; False when nothing does."""
+        journal = self._journal
+        numbers = journal.pending(_CAPTURES_MAX)
+        if not numbers:
+            return False
+        timekeeper = self._timekeeper
+        fix = journal.fix_for(journal.boot)
+        self._make_plan(numbers, timekeeper.time_s(), timekeeper.quality, fix, 0)
+        return True
+
+    def envelope(self, sequence: int) -> memoryview:
+        """The signed envelope of an open plan; good until the next call of anything here.
+
+        When this firmware makes another payload of the plan than the one that was sealed, its captures go under a
+        new number that names the old one.
+        """
+        plan = self._journal.read_plan(sequence)
+        length = self._build(plan)
+        if length is None or self._hash(length) != plan.hash:
+            self._count("plan replaced")
+            numbers = []
+            for first, count in plan.captures:
+                numbers.extend(range(first, first + count))
+            fix = self._journal.fix_for(self._journal.boot)
+            sequence = self._make_plan(numbers, self._timekeeper.time_s(), self._timekeeper.quality, fix, sequence)
+            plan = self._journal.read_plan(sequence)
+            length = self._build(plan)
+            if length is None or self._hash(length) != plan.hash:
+                raise OutOfTurn
+        return cose.sign1_in(self._buffer, self._batch.start, length, self._key, self._header)
+
+    def _make_plan(self, numbers, sealed_s, quality, fix, replaces) -> int:
+        journal = self._journal
+        sequence = journal.next_sequence
+        draft = Plan(
+            sequence=sequence,
+            previous=journal.last_hash,
+            captures=(),
+            sealed_s=sealed_s,
+            quality=quality,
+            fix_boot=journal.boot,
+            fix_mono_ms=fix.mono_ms if fix else _NO_FIX,
+            kid=self._kid,
+            format=FORMAT,
+            hash=b"",
+            replaces=replaces,
+        )
+        length = self._fill(draft, numbers, fix)
+        journal.plan(
+            Plan(
+                draft.sequence,
+                draft.previous,
+                tuple([tuple(one) for one in self._batch.ranges]),
+                draft.sealed_s,
+                draft.quality,
+                draft.fix_boot,
+                draft.fix_mono_ms,
+                draft.kid,
+                draft.format,
+                self._hash(length),
+                draft.replaces,
+            )
+        )
+        return sequence
+
+    def _build(self, plan):
+        """The payload's length, or None when it cannot be made again."""
+        journal = self._journal
+        fix = journal.fix_at(plan.fix_boot, plan.fix_mono_ms) if plan.fix_mono_ms != _NO_FIX else None
+        numbers = []
+        for first, count in plan.captures:
+            numbers.extend(range(first, first + count))
+        try:
+            length = self._fill(plan, numbers, fix)
+        except (PeerError, ValueError):
+            return None
+        return length if tuple([tuple(one) for one in self._batch.ranges]) == tuple(plan.captures) else None
+
+    def _fill(self, plan, numbers, fix):
+        """Write the payload: as many of these captures as fit, and the descriptions that this chain has not told."""
+        journal = self._journal
+        batch = self._batch
+        batch.begin(
+            Head(
+                self._hub_id,
+                journal.chain,
+                plan.sequence,
+                plan.previous,
+                plan.sealed_s,
+                plan.quality,
+                fix,
+                plan.replaces,
+                journal.chain_start if plan.sequence == 1 else None,
+            )
+        )
+        described = {}
+        for number in numbers:
+            capture = journal.read(number)
+            session = journal.session_of(capture) or journal.last_session(capture.device)
+            if session is not None and session.visit == capture.visit and session.security & BOND_CHANGED:
+                capture = capture._replace(flags=capture.flags | BOND_CHANGED)
+            # A later fix of the sealing boot must not change what was sealed before it.
+            timing = fix if capture.boot == plan.fix_boot else journal.fix_for(capture.boot)
+            if not batch.add(capture, session, timing, _decoded(capture, session)):
+                break
+            if session is not None and session.description and journal.described_in(session.description, plan.sequence):
+                described[session.description] = True
+        for number in sorted(described):
+            batch.describe(number, journal.description(number))
+        return batch.finish()
+
+    def _hash(self, length):
+        start = self._batch.start
+        return cose.sig_structure_hash(self._header, memoryview(self._buffer)[start : start + length])
+
+    def description(self, facts: dict, octets_max: int) -> bytes:
+        """What a device says of itself, as deterministic CBOR; what does not fit is left out."""
+        names = sorted(facts, key=lambda name: (len(name), name))
+        buffer = bytearray(octets_max)
+        while True:
+            writer = Writer(buffer)
+            try:
+                writer.map(len(names))
+                for name in names:
+                    writer.text(name)
+                    value = facts[name]
+                    if isinstance(value, int):
+                        writer.uint(value)
+                    elif isinstance(value, str):
+                        writer.text(value)
+                    else:
+                        writer.bytes(value)
+            except Full:
+                names.pop()
+                continue
+            return bytes(memoryview(buffer)[: writer.at])
+
+
+def _decoded(capture, session):
+    """The measurements in a capture, or why there are none."""
+    if session is None:
+        return "no session"
+    for handle, uuid in session.characteristics:
+        if handle == capture.handle:
+            try:
+                measurements = drivers.decode(session.row, uuid, capture.value)
+            except PeerError as error:
+                return error.args[0]
+            except KeyError:
+                return "no row"
+            for measurement in measurements:
+                if measurement.kind not in KINDS:
+                    return "no kind"
+            return measurements
+    return "no handle"

@@ -1,0 +1,75 @@
+"""Makes a blank hub somebody's: the same steps over a cable (`telehub provision`) and on the twin.
+
+`run(program) -> text` executes MicroPython on the hub and returns what the program left in `result`. The hub makes its
+keys; requests leave it; certificates, settings and the platform's public key go back; the hub proves that it holds the
+agreement key before anything is registered.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tools.backend.keys import HubKeys, Keyring, point_of
+from tools.backend.receipt import receipt_key
+from tools.technician.ca import Authority, check_request
+
+_REQUEST = """
+import bluetooth, json, machine, os
+bluetooth.BLE().active(True)  # the radio feeds the chip's random source
+from firmware import enrolment
+result = json.dumps(enrolment.request(machine.unique_id(), os.urandom))
+"""
+_ACCEPT = """
+import json, machine
+from firmware import enrolment
+package = json.loads({package!r})
+octets = bytes.fromhex
+result = json.dumps(enrolment.accept(
+    machine.unique_id(), package["settings"], octets(package["authority"]), octets(package["certificate"])
+))
+"""
+
+
+class EnrolmentFailed(Exception):
+    """The hub's answer does not hold together; args[0] says which part."""
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A hub that is registered now."""
+
+    hub: str
+    signing_point: bytes
+    receipt_key: bytes
+
+
+def enrol(run: Callable[[str], str], authority: Authority, keyring: Keyring, settings: dict) -> Enrolled:
+    """Enrol the hub behind `run` with these settings, but for `platform`, which is filled in here."""
+    asked = _answer(run(_REQUEST))
+    hub = asked["hub"]
+    certificate = authority.sign_request(bytes.fromhex(asked["tls"]), hub)
+    signing = point_of(check_request(bytes.fromhex(asked["signing"]), hub))
+    agreement = bytes.fromhex(asked["agreement"])
+    package = {
+        "settings": {**settings, "platform": {"agreement": keyring.platform_point.hex()}},
+        "authority": authority.certificate_der.hex(),
+        "certificate": certificate.hex(),
+    }
+    proof = _answer(run(_ACCEPT.format(package=json.dumps(package))))
+    key = receipt_key(keyring, HubKeys(hub, signing, agreement))
+    expected = hmac.new(key, b"telehub enrolment" + bytes.fromhex(hub), hashlib.sha256).hexdigest()
+    if proof["hub"] != hub or not hmac.compare_digest(proof["proof"], expected):
+        raise EnrolmentFailed("the hub cannot prove that it holds its agreement key")
+    keyring.register(hub, signing, agreement, hashlib.sha256(certificate).hexdigest())
+    return Enrolled(hub, signing, key)
+
+
+def _answer(text: str) -> dict:
+    """What a program on the hub answered; its traceback when it failed."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        raise EnrolmentFailed(text.strip() or "no answer") from None
+    return answer
