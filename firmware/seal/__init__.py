@@ -1,1 +1,1 @@
-"""Facts become signed octets: `batch` writes them, `cose` hashes and signs, `p256` is the curve. FORMAT.md says how."""
+"""Facts become signed octets: `batch` writes, `cose` signs, `p256` is the curve; see FORMAT.md."""

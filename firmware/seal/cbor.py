@@ -1,7 +1,8 @@
 """Deterministic CBOR (RFC 8949, 4.2.1): a writer into a fixed buffer, and a reader that believes nothing.
 
-The reader is asked for what must come next, so nothing nests deeper than the code that asks, nothing is longer than
-the bound that it gives, and no item is ever made that nobody wanted. PeerError("cbor", what) is its only complaint.
+The reader is asked for what must come next, so nothing nests deeper than the code that asks, nothing is
+longer than the bound that it gives, and no item is made that nobody wanted. PeerError("cbor", what) is its
+only complaint.
 """
 
 from micropython import const
@@ -16,6 +17,7 @@ _ARRAY = const(4)
 _MAP = const(5)
 _TAG = const(6)
 _NULL = const(0xF6)
+_Int = int  # a method below has the builtin's name
 _EXTRA = {2: 24, 3: 25, 5: 26, 9: 27}  # length of a head -> its additional information
 
 
@@ -31,14 +33,14 @@ def head_octets(value: int) -> int:
 
 
 class Writer:
-    """Writes items one after another into `buffer`; Full when one has no room, and then nothing of it is written."""
+    """Writes items one after another into `buffer`; Full when one has no room, and nothing of it is."""
 
-    def __init__(self, buffer: bytearray, at: int = 0, end: "int | None" = None):
+    def __init__(self, buffer: bytearray, at: _Int = 0, end: "_Int | None" = None):
         self.buffer = buffer
         self.at = at
         self.end = len(buffer) if end is None else end
 
-    def head(self, major: int, value: int, follow: int = 0) -> None:
+    def head(self, major: _Int, value: _Int, follow: _Int = 0) -> None:
         """Write an item's head, once it is sure that `follow` octets more have room."""
         buffer, at, major = self.buffer, self.at, major << 5
         size = head_octets(value)
@@ -53,11 +55,11 @@ class Writer:
                 value >>= 8
         self.at = at + size
 
-    def uint(self, value: int) -> None:
+    def uint(self, value: _Int) -> None:
         """Write an unsigned integer."""
         self.head(_UINT, value)
 
-    def int(self, value: int) -> None:
+    def int(self, value: _Int) -> None:
         """Write an integer."""
         if value >= 0:
             self.head(_UINT, value)
@@ -75,15 +77,15 @@ class Writer:
         self.head(_TEXT, len(octets), len(octets))
         self._put(octets)
 
-    def array(self, count: int) -> None:
+    def array(self, count: _Int) -> None:
         """Begin an array of `count` items."""
         self.head(_ARRAY, count)
 
-    def map(self, count: int) -> None:
+    def map(self, count: _Int) -> None:
         """Begin a map of `count` pairs; the caller writes them by ascending key."""
         self.head(_MAP, count)
 
-    def tag(self, number: int) -> None:
+    def tag(self, number: _Int) -> None:
         """Tag the item that follows."""
         self.head(_TAG, number)
 
@@ -101,7 +103,7 @@ class Writer:
             raise Full
         self._put(octets)
 
-    def widen(self, at: int, major: int, value: int) -> None:
+    def widen(self, at: _Int, major: _Int, value: _Int) -> None:
         """Replace the one-octet head at `at` by the head that `value` needs; what follows moves along."""
         more = head_octets(value) - 1
         end = self.at
@@ -152,14 +154,14 @@ class Reader:
         self._at = at
         return value
 
-    def uint(self, value_max: int = 0xFFFFFFFF) -> int:
+    def uint(self, value_max: _Int = 0xFFFFFFFF) -> _Int:
         """Read an unsigned integer no greater than `value_max`."""
         value = self._head(_UINT)
         if value > value_max:
             raise PeerError("cbor", "range")
         return value
 
-    def int(self, value_max: int = 0xFFFFFFFF) -> int:
+    def int(self, value_max: _Int = 0xFFFFFFFF) -> _Int:
         """Read an integer whose magnitude is no greater than `value_max`."""
         octets, at = self._octets, self._at
         if at < len(octets) and octets[at] >> 5 == _NEGATIVE:
@@ -170,11 +172,11 @@ class Reader:
             raise PeerError("cbor", "range")
         return value
 
-    def bytes(self, length_min: int, length_max: int) -> memoryview:
+    def bytes(self, length_min: _Int, length_max: _Int) -> memoryview:
         """Read a byte string of so many octets; a view of what was given."""
         return self._string(_BYTES, length_min, length_max)
 
-    def text(self, length_max: int) -> str:
+    def text(self, length_max: _Int) -> str:
         """Read a text string of at most so many octets."""
         octets = bytes(self._string(_TEXT, 0, length_max))
         try:
@@ -182,15 +184,15 @@ class Reader:
         except UnicodeError:
             raise PeerError("cbor", "text")
 
-    def array(self, count_max: int) -> int:
+    def array(self, count_max: _Int) -> _Int:
         """Enter an array of at most `count_max` items; returns how many."""
         return self._count(_ARRAY, count_max)
 
-    def map(self, count_max: int) -> int:
+    def map(self, count_max: _Int) -> _Int:
         """Enter a map of at most `count_max` pairs; returns how many."""
         return self._count(_MAP, count_max)
 
-    def tag(self, number: int) -> None:
+    def tag(self, number: _Int) -> None:
         """Read this tag."""
         if self._head(_TAG) != number:
             raise PeerError("cbor", "tag")
@@ -202,7 +204,7 @@ class Reader:
             return True
         return False
 
-    def key(self, number: int) -> None:
+    def key(self, number: _Int) -> None:
         """Read this map key."""
         if self._head(_UINT) != number:
             raise PeerError("cbor", "key")

@@ -1,4 +1,4 @@
-"""COSE_Sign1 with ES256 and COSE_Mac0 with HMAC-SHA-256 (RFC 9052, RFC 9053), as FORMAT.md section 1 has them."""
+"""COSE_Sign1 with ES256 and COSE_Mac0 with HMAC-SHA-256 (RFC 9052, RFC 9053), as in FORMAT.md, section 1."""
 
 import hashlib
 
@@ -15,8 +15,8 @@ RECEIPT = const(65002)
 TIME_ANSWER = const(65003)
 
 KID_OCTETS = const(8)
-# One TLS record of the ESP32 (4096 octets out) holds this with MQTT's header and topic, twice over; and an envelope
-# that waits for its receipt keeps no more than about 40 readings on flash.
+# With MQTT's header and topic this is half a TLS record of the ESP32 (4096 octets out), so the hub needs no
+# second buffer; and an envelope that waits for its receipt keeps no more than about 40 readings on flash.
 ENVELOPE_OCTETS_MAX = const(2048)
 # A receipt has 130 octets; nobody needs to believe a longer one.
 MAC0_OCTETS_MAX = const(160)
@@ -65,7 +65,7 @@ def sig_structure_hash(header, payload) -> bytes:
 
 
 def sign1_in(buffer: bytearray, at: int, length: int, key, header) -> memoryview:
-    """Sign the payload that lies in `buffer`, in place; it needs HEAD_OCTETS before it and SIGNATURE_OCTETS after."""
+    """Sign the payload in `buffer` where it lies, HEAD_OCTETS before and SIGNATURE_OCTETS after it being free."""
     from firmware.seal import p256  # heavy, and only for those who sign
 
     whole = memoryview(buffer)

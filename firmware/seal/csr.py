@@ -1,4 +1,4 @@
-"""DER of what enrolment sends and TLS needs: PKCS#10 requests (RFC 2986) and SEC 1 private keys (RFC 5915)."""
+"""DER of what enrolment sends and TLS needs: PKCS#10 requests (RFC 2986), SEC 1 private keys (RFC 5915)."""
 
 import hashlib
 

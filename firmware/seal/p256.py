@@ -1,12 +1,14 @@
 """ECDSA and Diffie-Hellman on P-256 with Python's big integers (FIPS 186-5, SP 800-186, RFC 6979).
 
-Not constant-time: the time of big-integer arithmetic depends on its operands, and a table is read at a place that
-depends on the secret. What is done against that: the sequence of point operations does not depend on a secret
-scalar, every multiplication starts from a randomly scaled point, and the nonce is blinded before it is inverted. The
-blinding comes out of the key and the message, so that the same call gives the same octets without a random source.
+Not constant-time: the time of big-integer arithmetic depends on its operands, and a table is read at a
+place that depends on the secret. What is done against that: the sequence of point operations does not
+depend on a secret scalar, every secret multiplication starts from a scaled point that an observer cannot
+know, and the nonce is blinded before it is inverted. The blinding is derived from key and message: it needs
+no random source.
 
-`pow(x, -1, n)` is silently 0 on MicroPython, so inverses are powers (Fermat). Points are Jacobian (x / z^2, y / z^3),
-None is the point at infinity. Formulas: hyperelliptic.org/EFD, dbl-2001-b, add and madd of 1998 Cohen-Miyaji-Ono.
+`pow(x, -1, n)` is silently 0 on MicroPython, so inverses are powers (Fermat). Points are Jacobian, (x/z^2,
+y/z^3); None is the point at infinity. Formulas: hyperelliptic.org/EFD, dbl-2001-b and the additions of
+Cohen, Miyaji, Ono.
 """
 
 import hashlib
@@ -73,7 +75,7 @@ def key_id(public) -> bytes:
 
 
 def ecdh(key, public) -> bytes:
-    """Return the shared x-coordinate, 32 octets (SP 800-56A, 5.7.1.2). Never use it without a key derivation."""
+    """Return the shared x-coordinate, 32 octets (SP 800-56A, 5.7.1.2); a key only after a key derivation."""
     d = _scalar(key)
     x, y = _point(public)
     start = int.from_bytes(hashlib.sha256(key).digest(), "big") % (_P - 1) + 1
@@ -135,7 +137,7 @@ def _of_base(k, seed):
     # k odd = sum of s_i 2^i over 260 bits, each s_i +1 or -1: bit i of (k + 2^260 - 1) / 2 says which.
     signs = ((k if odd else _N - k) + (1 << _TEETH * _COLUMNS) - 1) >> 1
     start = int.from_bytes(seed, "big") % (_P - 1) + 1
-    total = None
+    total: "tuple | None" = None
     for column in range(_COLUMNS - 1, -1, -1):
         bits = signs >> column
         teeth = bits & 1 | bits >> 51 & 2 | bits >> 102 & 4 | bits >> 153 & 8 | bits >> 204 & 16
@@ -149,6 +151,7 @@ def _of_base(k, seed):
             total = x * ss % _P, y * ss % _P * start % _P, start
         else:
             total = _add_affine(_double(total), x, y)
+    assert total is not None  # k is no multiple of n
     x, y, z = total
     return x, (_P - y, y)[odd], z
 

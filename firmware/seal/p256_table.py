@@ -1,4 +1,4 @@
-"""The comb of P-256's base point: 16 points as x and y of 32 octets; p256.py says which multiples they are."""
+"""The comb of P-256's base point: 16 points, x and y of 32 octets; p256.py says which multiples they are."""
 
 COMB = (
     b"\x84\x29\xdf\xdd\x7f\xd0\x81\xc5\xc7\x0c\x60\xad\x4a\xcd\xa0\xcb"

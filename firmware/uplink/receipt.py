@@ -17,7 +17,7 @@ _TIME_MAX_MS = 1 << 45  # the year 3084
 
 
 class Receipts:
-    """Who answers this hub, and the key that both derive. Slow to make: once per boot. ValueError: no such key."""
+    """Who answers this hub, and the key that both derive. Slow to make. ValueError when a key is none."""
 
     def __init__(self, agreement_key, platform_public, hub):
         from firmware.seal import p256
@@ -41,7 +41,7 @@ class Receipt:
 
 
 def open_message(octets, receipts, journal, nonce) -> "Receipt | int":
-    """Return a Receipt, or the platform's time in ms since 1970; PeerError("receipt: <reason>") for all else."""
+    """Return a Receipt, or its time in ms since 1970; PeerError("receipt: <reason>") for all else."""
     try:
         content_type, payload = cose.open_mac0(octets, receipts.key, receipts.kid)
         if content_type == cose.RECEIPT:

@@ -1,0 +1,214 @@
+"""An envelope's payload, written capture by capture into one fixed buffer (FORMAT.md, section 2).
+
+    batch = Batch(buffer)
+    batch.begin(Head(...))
+    while batch.add(capture, session, fix, outcome): ...    # False: no room, and nothing of it was written
+    batch.describe(number, octets)                          # descriptions that this chain has not carried yet
+    length = batch.finish()                                 # the payload is buffer[batch.start:][:length]
+
+A new envelope takes captures, by ascending number, until one has no room; `batch.ranges` then says which,
+for the plan. A retry adds the captures of its plan. Same arguments, same octets, so the caller gives what
+the plan names. That binds `fix` above all: for captures of the boot that sealed the plan it is the plan's
+fix, for those of an earlier boot that boot's best; never a fix that came after the plan.
+
+One capture always has room in an empty batch: when its readings have none, it travels undecoded, as "too
+long".
+"""
+
+from collections import namedtuple
+
+from micropython import const
+
+from firmware.contracts import Full, OutOfTurn
+from firmware.seal.cbor import Writer, head_octets
+from firmware.seal.cose import ENVELOPE_OCTETS_MAX, HEAD_OCTETS, SIGNATURE_OCTETS
+from firmware.seal.entry import Reference, open_session, write_capture
+
+# fix: the last one of the boot that seals, or None. replaces: a sequence, or 0. chain_start: None, or, in a
+# chain's first envelope, what is known of the chain before it: (chain or None, last sequence, last capture
+# number).
+Head = namedtuple(
+    "Head", ("hub", "chain", "sequence", "previous", "sealed_s", "quality", "fix", "replaces", "chain_start")
+)
+
+BUFFER_OCTETS = ENVELOPE_OCTETS_MAX
+DESCRIPTION_OCTETS_MAX = const(200)
+RANGES_MAX = const(8)  # a plan's record holds no more
+
+VERSION = const(1)
+_ARRAY = const(4)
+_MAP_HEAD = const(0xA0)
+_SESSION_FIELDS = const(8)
+
+
+class Batch:
+    """Builds one payload at a time; all that it holds beside the buffer is what the next entry refers to."""
+
+    def __init__(self, buffer: bytearray, start: int = HEAD_OCTETS):
+        self.start = start
+        self.ranges: tuple = ()  # ((first, count), ...) of what was added
+        self._writer = Writer(buffer, start, len(buffer) - SIGNATURE_OCTETS)
+
+    def begin(self, head: Head) -> None:
+        """Begin a payload; what the buffer held before is gone."""
+        writer = self._writer
+        writer.at = self.start
+        self.ranges = ()
+        self._descriptions: list = []
+        self._description_octets = 0
+        self._sessions = 0  # opened so far
+        self._entries = 0  # in the last of them
+        self._session_at = 0  # where its head is
+        self._visit: "tuple | None" = None
+        self._reference = Reference(head.sealed_s, head.quality)
+        self._fields = 8
+        writer.map(self._fields)
+        write_identity(writer, head.hub, head.chain, head.sequence)
+        writer.uint(5)
+        writer.bytes(head.previous)
+        writer.uint(6)
+        write_clock(writer, head.sealed_s, head.quality, head.fix)
+        if head.replaces:
+            self._fields += 1
+            writer.uint(7)
+            writer.uint(head.replaces)
+        if head.chain_start is not None:
+            self._fields += 1
+            writer.uint(8)
+            chain, sequence, capture = head.chain_start
+            writer.array(3)
+            if chain is None:
+                writer.null()
+            else:
+                writer.bytes(chain)
+            writer.uint(sequence)
+            writer.uint(capture)
+        writer.uint(9)
+        self._sessions_at = writer.at
+        writer.array(0)
+
+    def add(self, capture, session, fix, outcome, repeat: bool = False) -> bool:
+        """Add one capture, or tell that it has no room. `outcome`: measurements, or why there are none."""
+        if self._written(capture, session, fix, outcome, repeat):
+            return True
+        if self.ranges or isinstance(outcome, str):
+            return False
+        return self._written(capture, session, fix, "too long", repeat)
+
+    def describe(self, number: int, octets) -> bool:
+        """Add a device's description, by ascending number, or tell that it has no room."""
+        if not 0 < len(octets) <= DESCRIPTION_OCTETS_MAX:
+            raise ValueError(number)
+        more = head_octets(number) + head_octets(len(octets)) + len(octets)
+        more += 0 if self._descriptions else 2
+        if self._writer.at + self._reserve(self.ranges) + more > self._writer.end:
+            return False
+        self._description_octets += more
+        self._descriptions.append((number, octets))
+        return True
+
+    def finish(self) -> int:
+        """Close the payload and return its length."""
+        writer = self._writer
+        if not self.ranges:
+            raise OutOfTurn
+        writer.widen(self._session_at, _ARRAY, _SESSION_FIELDS + self._entries)
+        writer.widen(self._sessions_at, _ARRAY, self._sessions)
+        writer.uint(10)
+        writer.array(2 * len(self.ranges))
+        for first, count in self.ranges:
+            writer.uint(first)
+            writer.uint(count)
+        if self._descriptions:
+            self._fields += 1
+            writer.uint(11)
+            writer.map(len(self._descriptions))
+            for number, octets in self._descriptions:
+                writer.uint(number)
+                writer.bytes(octets)
+        writer.buffer[self.start] = _MAP_HEAD | self._fields
+        return writer.at - self.start
+
+    def _written(self, capture, session, fix, outcome, repeat):
+        """Write a capture whole, or nothing of it."""
+        writer = self._writer
+        start = writer.at
+        reference = self._reference.copy()
+        ranges = _with(self.ranges, capture.number)
+        if len(ranges) > RANGES_MAX:
+            return False
+        visit = capture.boot, capture.visit, capture.device
+        opens = visit != self._visit
+        try:
+            if opens:
+                writer.array(0)
+                open_session(writer, reference, capture, session, fix)
+            write_capture(writer, reference, capture, session, fix, outcome, repeat)
+            fits = writer.at + self._reserve(ranges, opens) <= writer.end
+        except Full:
+            fits = False
+        if not fits:
+            writer.at = start
+            return False
+        if opens:
+            if self._sessions:
+                before = writer.at
+                writer.widen(self._session_at, _ARRAY, _SESSION_FIELDS + self._entries)
+                start += writer.at - before
+            self._session_at = start
+            self._sessions += 1
+            self._entries = 0
+            self._visit = visit
+        self._entries += 1 if isinstance(outcome, str) else max(1, len(outcome))
+        self._reference = reference
+        self.ranges = ranges
+        return True
+
+    def _reserve(self, ranges, opens=False):
+        """Return the octets that `finish` can add at most, after one more capture."""
+        octets = 2 + head_octets(2 * len(ranges)) + self._description_octets
+        for first, count in ranges:
+            octets += head_octets(first) + head_octets(count)
+        octets += head_octets(self._sessions + 1) - 1
+        # The heads of the last session and of the one that a new visit opens, for up to 65535 entries each.
+        return octets + 4 if opens else octets + 2
+
+
+def write_identity(writer: Writer, hub, chain, sequence: int) -> None:
+    """Write what envelopes and health reports begin with."""
+    writer.uint(1)
+    writer.uint(VERSION)
+    writer.uint(2)
+    writer.bytes(hub)
+    writer.uint(3)
+    writer.bytes(chain)
+    writer.uint(4)
+    writer.uint(sequence)
+
+
+def write_clock(writer: Writer, time_s: int, quality: int, fix) -> None:
+    """Write the hub's clock (`sealed`): now, how good, and how long since which fix."""
+    if fix is None:
+        writer.array(2)
+        writer.int(time_s)
+        writer.uint(quality)
+        return
+    writer.array(4 if fix.source == quality else 5)
+    writer.int(time_s)
+    writer.uint(quality)
+    writer.int(time_s - fix.time_s)
+    writer.uint(fix.uncertainty_ms)
+    if fix.source != quality:
+        writer.uint(fix.source)
+
+
+def _with(ranges, number):
+    """Return the ranges with one more capture number."""
+    if not ranges:
+        return ((number, 1),)
+    first, count = ranges[-1]
+    if number < first + count:
+        raise OutOfTurn  # captures are added by ascending number
+    if number == first + count:
+        return ranges[:-1] + ((first, count + 1),)
+    return ranges + ((number, 1),)

@@ -1,0 +1,59 @@
+"""The health report's payload (FORMAT.md, section 4), by which the platform can say "nothing is missing"."""
+
+from firmware.seal.batch import write_clock, write_identity
+from firmware.seal.cbor import Writer
+
+NONCE_OCTETS = 8
+
+
+class Facts:
+    """What a report tells: what it is made with always, what follows unless it is None or empty."""
+
+    def __init__(self, hub, chain, sequence: int, capture: int, waiting: int, clock: tuple):  # noqa: PLR0917
+        self.hub = hub
+        self.chain = chain
+        self.sequence = sequence  # the last one sealed, 0 when none
+        self.capture = capture  # the last number given, 0 when none
+        self.waiting = waiting  # captures kept and not delivered
+        self.clock = clock  # time_s, quality, the last fix in this boot or None
+        self.nonce = None
+        self.counters: dict = {}  # name -> count since boot
+        self.notes: tuple = ()
+        self.firmware = ""
+        self.jump_s = 0
+
+
+def health_payload(writer: Writer, facts: Facts) -> None:
+    """Write the payload; Full when counters and notes are more than the buffer holds."""
+    count = 7
+    for optional in (facts.nonce, facts.counters, facts.notes, facts.firmware, facts.jump_s):
+        count += 1 if optional else 0
+    writer.map(count)
+    write_identity(writer, facts.hub, facts.chain, facts.sequence)
+    writer.uint(5)
+    writer.uint(facts.capture)
+    writer.uint(6)
+    write_clock(writer, *facts.clock)
+    writer.uint(7)
+    writer.uint(facts.waiting)
+    if facts.nonce:
+        writer.uint(8)
+        writer.bytes(facts.nonce)
+    if facts.counters:
+        writer.uint(9)
+        writer.map(len(facts.counters))
+        # RFC 8949, 4.2.1: by encoded key, so shorter names first; MicroPython's dicts have no order.
+        for _, name in sorted([(len(name.encode()), name) for name in facts.counters]):
+            writer.text(name)
+            writer.uint(facts.counters[name])
+    if facts.notes:
+        writer.uint(10)
+        writer.array(len(facts.notes))
+        for note in facts.notes:
+            writer.text(note)
+    if facts.firmware:
+        writer.uint(11)
+        writer.text(facts.firmware)
+    if facts.jump_s:
+        writer.uint(12)
+        writer.int(facts.jump_s)
