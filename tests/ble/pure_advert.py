@@ -41,6 +41,7 @@ def test_malformed_structures_cost_only_what_comes_after_them():
     ):
         assert advert.parse(octets) == ("", (), None, None), octets
         assert advert.parse(_PAIRING + (octets or b"")).flags == 5, octets
+    assert advert.parse(b"\x00" + _PAIRING).flags is None  # after a length of 0 all is padding
     assert advert.parse(b"\x04\x03\x10\x18\x22").services == (0x1810,)  # an odd octet after a whole uuid
     assert advert.parse(b"\x04\x09\xff\xfe\xfd").name == "???"
 

@@ -18,7 +18,11 @@ def test_an_identity_is_type_and_address_least_octet_first():
 
 def test_secrets_survive_a_reboot_and_are_walked_by_index():
     bonds, saved = made()
-    assert bonds.set(OURS, CUFF, b"k1" * 40) and bonds.set(PEER, CUFF, b"k2" * 40) and bonds.set(PEER, SCALE, b"k3" * 40)
+    assert (
+        bonds.set(OURS, CUFF, b"k1" * 40)
+        and bonds.set(PEER, CUFF, b"k2" * 40)
+        and bonds.set(PEER, SCALE, b"k3" * 40)
+    )
     assert bonds.set(IRK, b"irk", b"i" * 16)
     assert saved == []  # not from the callback
     bonds.flush()

@@ -178,6 +178,7 @@ def test_a_bonded_cuff_is_encrypted_before_anything_is_discovered():
 def test_the_clock_is_read_before_it_is_written_and_both_before_data_is_asked_for():
     device = oximeter()
     run("pulse_oximeter", Context(), device)
+    assert device.session["characteristics"] == ((12, b"\x5e\x2a"), (15, b"\x5f\x2a"), (20, b"\x52\x2a"))
     steps = [step[:2] for step in device.steps if step[0] in ("read", "write", "subscribe")]
     assert steps == [
         ("read", 0x2A2B),
@@ -253,6 +254,24 @@ def test_inside_a_window_it_is_paired_and_described_before_it_can_hang_up():
         "battery": 100,
         "features": b"\x05\x00",
     }
+
+
+def test_a_window_that_closes_during_the_visit_is_closed():
+    context = Context(bonded=False, window_open=True)
+    device = cuff()
+
+    def discover(services):
+        context.window_open = False
+        return Device.discover(device, services)
+
+    device.discover = discover
+    verbs, outcome = run("blood_pressure", context, device)
+    assert outcome == "not_bonded" and "pair" not in verbs and "read" not in verbs
+
+
+def test_one_description_is_enough():
+    verbs, _ = run("ad_ua651ble", Context(bonded=False, window_open=True, described=False), cuff())
+    assert verbs.count("describe") == 1
 
 
 def test_a_known_device_is_described_after_its_data_and_only_once():

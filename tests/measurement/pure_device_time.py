@@ -108,6 +108,7 @@ def test_other_rules():
     nuuk = Zone("<-02>2<-01>,M3.5.0/-1,M10.5.0/0")  # changes on the evening before
     assert nuuk.offset_min(1774745999) == -120
     assert nuuk.offset_min(1774746000) == -60
+    assert Zone("AAA0BBB0,M3.5.0,M10.5.0").candidates((2026, 7, 1, 0, 0, 0)) == (1782864000,)
     julian = Zone("AAA0BBB,J60,59")  # J60 is 1 March in every year; 59 is 1 March or 29 February
     assert julian.offset_min(device_time.seconds_of((2024, 3, 1, 1, 59, 59))) == 0
     assert julian.offset_min(device_time.seconds_of((2024, 3, 1, 2, 0, 0))) == 60
