@@ -197,7 +197,7 @@ def write_clock(writer: Writer, time_s: int, quality: int, fix) -> None:
     writer.int(time_s)
     writer.uint(quality)
     writer.int(time_s - fix.time_s)
-    writer.uint(fix.uncertainty_ms)
+    writer.uint((fix.uncertainty_ms + 9) // 10)
     if fix.source != quality:
         writer.uint(fix.source)
 

@@ -16,7 +16,7 @@ TIME_ANSWER = const(65003)
 
 KID_OCTETS = const(8)
 # With MQTT's header and topic this is half a TLS record of the ESP32 (4096 octets out), so the hub needs no
-# second buffer; and an envelope that waits for its receipt keeps no more than about 40 readings on flash.
+# second buffer; and an envelope that waits for its receipt keeps no more than about 55 readings on flash.
 ENVELOPE_OCTETS_MAX = const(2048)
 # A receipt has 130 octets; nobody needs to believe a longer one.
 MAC0_OCTETS_MAX = const(160)
@@ -65,7 +65,7 @@ def sig_structure_hash(header, payload) -> bytes:
 
 
 def sign1_in(buffer: bytearray, at: int, length: int, key, header) -> memoryview:
-    """Sign the payload in `buffer` where it lies, HEAD_OCTETS before and SIGNATURE_OCTETS after it being free."""
+    """Sign the payload where it lies, with HEAD_OCTETS free before it and SIGNATURE_OCTETS after it."""
     from firmware.seal import p256  # heavy, and only for those who sign
 
     whole = memoryview(buffer)

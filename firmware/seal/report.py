@@ -9,14 +9,16 @@ NONCE_OCTETS = 8
 class Facts:
     """What a report tells: what it is made with always, what follows unless it is None or empty."""
 
-    def __init__(self, hub, chain, sequence: int, capture: int, waiting: int, clock: tuple):  # noqa: PLR0917
+    def __init__(self, hub, chain, sequence: int, capture: int, time_s: int, quality: int, fix, waiting: int):
         self.hub = hub
         self.chain = chain
         self.sequence = sequence  # the last one sealed, 0 when none
         self.capture = capture  # the last number given, 0 when none
+        self.time_s = time_s
+        self.quality = quality
+        self.fix = fix  # the last one in this boot, or None
         self.waiting = waiting  # captures kept and not delivered
-        self.clock = clock  # time_s, quality, the last fix in this boot or None
-        self.nonce = None
+        self.nonce: "bytes | None" = None
         self.counters: dict = {}  # name -> count since boot
         self.notes: tuple = ()
         self.firmware = ""
@@ -33,7 +35,7 @@ def health_payload(writer: Writer, facts: Facts) -> None:
     writer.uint(5)
     writer.uint(facts.capture)
     writer.uint(6)
-    write_clock(writer, *facts.clock)
+    write_clock(writer, facts.time_s, facts.quality, facts.fix)
     writer.uint(7)
     writer.uint(facts.waiting)
     if facts.nonce:

@@ -232,7 +232,7 @@ def _sealed(item: Any) -> tuple[int, int, dict[str, Any]]:
         need(abs(item[2]) < _TIME_MAX_S and item[3] >= 0, "sealed: fix")
         source = item[4] if len(item) == 5 else quality
         need(0 <= source < len(QUALITIES) and not (len(item) == 5 and source == quality), "sealed: source")
-        clock.update(fix_s=time_s - item[2], uncertainty_ms=item[3], source=QUALITIES[source])
+        clock.update(fix_s=time_s - item[2], uncertainty_ms=item[3] * 10, source=QUALITIES[source])
     return time_s, quality, clock
 
 

@@ -69,7 +69,7 @@ class Payload:
         """Read one session with its entries."""
         need(isinstance(item, list) and len(item) > 8, "session")
         visit, device, bits, row, description, offset, clock, before_s = item[:8]
-        need(all(is_uint(value) for value in (visit, bits, description, before_s)), "session")
+        need(all(is_uint(value) for value in (visit, bits, description)) and type(before_s) is int, "session")
         lost = is_uint(device)
         need(lost or (isinstance(device, bytes) and len(device) == 6), "session: device")
         if isinstance(row, int):
