@@ -1,4 +1,4 @@
-"""Which aioble and umqtt the conformance tests run against: the one that runs use here, and the stand-in always."""
+"""Which aioble and umqtt the conformance tests run against: the one of this host, and the stand-in always."""
 
 import pytest
 

@@ -1,23 +1,16 @@
-"""What every battery-driven device does: wake at a press, advertise for a window, send, hang up, forget."""
+"""What every medical device does for its user: measure, show, store, keep time, send what is stored."""
 
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
 
 from bumble import att
-from bumble.core import AdvertisingData
-from bumble.pairing import PairingConfig, PairingDelegate
 
-from tools.simulator.air.controller import make_device
-from tools.simulator.devices import database
 from tools.simulator.devices.clock import DeviceClock
-from tools.simulator.devices.faults import Faults
 from tools.simulator.devices.link import CollectorLink, LinkGone
+from tools.simulator.devices.radio import Peripheral
 from tools.simulator.devices.readings import Reading
-
-LIMITED_DISCOVERABLE, GENERAL_DISCOVERABLE = 0x05, 0x06  # advertising flags, BR/EDR not supported in both
 
 _DRIFT_PPM_MAX = 40  # watch crystals of cheap devices: 20 ppm at 25 degrees, more in a cold bathroom
 _CLOCK_ERROR_S_MAX = 20  # a clock set by hand or by an app long ago
@@ -31,33 +24,16 @@ class Held:
     time: datetime | None  # by the device's clock
     clock_was_set: bool
     taken: dict
-    live: bool = True  # taken since the device woke up, not an older one
 
 
-class _Pairing(PairingDelegate):
-    """No display, no keys; pairs only when the device is in the mood for it."""
-
-    def __init__(self, device: "MedicalDevice"):
-        super().__init__(io_capability=PairingDelegate.NO_OUTPUT_NO_INPUT)
-        self._device = device
-
-    async def accept(self) -> bool:
-        return self._device.accepts_pairing()
-
-
-class MedicalDevice:
-    """A device on the link; `press` is what its user does."""
+class MedicalDevice(Peripheral):
+    """A device in a home; `press` is what its user does."""
 
     MODEL = ""  # as its label and the platform call it
-    SERVICE = 0  # advertised
     WINDOW_S = 30.0  # advertises so long after a press
     PAIRING_WINDOW_S = 60.0
-    INTERVAL_MS = 100.0  # of advertisements
     MEMORY_MAX = 30  # readings; a newer one then overwrites the oldest
     LINGER_S = 1.5  # hangs up so long after the last confirmation
-    PATIENCE_S = 15.0  # hangs up on a collector that asks nothing for so long
-    BONDS = True
-    BOND_FIRST = False  # shows E10 and hangs up on a collector that looks around before it has bonded
     CLOCK_COUNTS_FROM: datetime | None = None  # after a battery change; None: no date is shown
 
     def __init__(
@@ -65,54 +41,30 @@ class MedicalDevice:
         world,
         address: str,
         *,
-        serial: str | None = None,
         clock_start: datetime | None = None,
         utc_offset_min: int = 60,
         clock_is_set: bool = True,
-        faults: Faults | None = None,
+        **options,
     ):
-        self.world = world
-        self.address = address.lower()
-        self.chance = Random(f"{world.seed}/{self.address}")
-        self.serial = serial or f"{self.chance.randrange(10**9):09d}"
-        self.faults = faults or Faults()
+        super().__init__(world, address, **options)
         self.impostor = False
         self.taken: list[dict] = []
+        self.forged: list[dict] = []  # what an impostor under this address showed
         self.overwritten: list[dict] = []  # shown once, lost by the device itself
         self.memory: list[Held] = []
-        self.display = ""
-        self.log: list[tuple] = []
         drift_ppm = self.chance.uniform(-_DRIFT_PPM_MAX, _DRIFT_PPM_MAX)
         error_s = self.chance.randint(-_CLOCK_ERROR_S_MAX, _CLOCK_ERROR_S_MAX)
         local = _utc(world) + timedelta(minutes=utc_offset_min, seconds=error_s)
         start = (clock_start or local) if clock_is_set else None
         self.clock = DeviceClock(world.loop, start, drift_ppm, self.CLOCK_COUNTS_FROM)
-        self.link: CollectorLink | None = None
-        self._pairing_mode = False
-        self._in_pairing_visit = False
-        self._window_until = 0.0
-        self._sent_count = 0
-        self._cccds: dict[str, dict[int, bytes]] = {}  # of bonded collectors, by address
-        self._tasks: list[asyncio.Task] = []
-        self._advertising = asyncio.Lock()
-        self._build()
-
-    # -- what a model adds
-
-    def name(self) -> str:
-        """The advertised name."""
-        raise NotImplementedError
-
-    def services(self) -> list:
-        """The GATT database; called once."""
-        raise NotImplementedError
 
     def encode(self, held: Held) -> bytes:
         """A reading as its characteristic carries it."""
         raise NotImplementedError
 
-    def on_subscribed(self, link: CollectorLink, characteristic, notify: bool, indicate: bool) -> None:
-        """A collector wrote a CCCD, or came back with one that this device had kept."""
+    def has_more(self) -> bool:
+        """Whether something unsent is left."""
+        return bool(self.memory)
 
     # -- what its user does
 
@@ -120,20 +72,19 @@ class MedicalDevice:
         """Measure: the display shows a result, which is stored; then advertise."""
         time = self.clock.now()
         shown_at = _utc(self.world).replace(microsecond=0)
+        shown = self.forged if self.impostor else self.taken
         entry = {
-            "taken": len(self.taken) + 1,
+            "taken": len(shown) + 1,
             "device": self.address,
             "model": self.MODEL,
             "kind": reading.kind,
             "shown_at": shown_at.isoformat() + "Z",
-            "device_time": time.isoformat() if time and self.stamps() else None,
+            "device_time": time.isoformat() if time else None,
             "for_patient": reading.for_patient and not self.impostor,
             "quantities": [quantity.shown() for quantity in reading.quantities],
             "status": list(reading.status),
         }
-        self.taken.append(entry)
-        for older in self.memory:
-            older.live = False
+        shown.append(entry)
         self.memory.append(Held(reading, time, self.clock.is_set, entry))
         if len(self.memory) > self.MEMORY_MAX:
             self.overwritten.append(self.memory.pop(0).taken)
@@ -157,16 +108,6 @@ class MedicalDevice:
             self.drop_link()
         self._run(self._advertise())
 
-    def forget_bonds(self) -> None:
-        """Lose every bond, as after a reset or a pairing with another host; new ones are taken at once."""
-        self.faults.repairs_always = True
-        self.delete_bonds()
-
-    def delete_bonds(self) -> None:
-        """Forget every collector."""
-        self._cccds.clear()
-        self.bumble.keystore.clear()
-
     def become_impostor(self) -> None:
         """From here on be somebody else under this address: no keys, other readings."""
         self.impostor = True
@@ -175,189 +116,6 @@ class MedicalDevice:
     def unsent(self) -> list[dict]:
         """What the display showed and only this device's memory holds."""
         return [held.taken for held in self.memory]
-
-    # -- its inside
-
-    def stamps(self) -> bool:
-        """Whether readings carry the device's time."""
-        return True
-
-    def accepts_pairing(self) -> bool:
-        """Whether a new bond is taken now."""
-        return self.BONDS and (self._pairing_mode or self._in_pairing_visit or self.faults.repairs_always)
-
-    def note(self, *words) -> None:
-        """Keep what happened, with its virtual millisecond."""
-        self.log.append((round(self.world.loop.time() * 1000), *words))
-
-    def _build(self) -> None:
-        self.bumble: Any = make_device(self.world.link, self.name(), self.address)
-        self._server: Any = self.bumble.gatt_server
-        self.bumble.pairing_config_factory = lambda connection: PairingConfig(
-            sc=True,
-            mitm=False,
-            bonding=self.BONDS,
-            identity_address_type=PairingConfig.AddressType.RANDOM,
-            delegate=_Pairing(self),
-        )
-        for service in self.services():
-            self.bumble.add_service(service)
-        self._on_pdu = self._server.on_gatt_pdu
-        self._respond = self._server.send_response
-        hooks = {
-            "on_gatt_pdu": self._hear,
-            "send_response": self._answer,
-            "on_att_handle_value_confirmation": self._on_confirmation,
-        }
-        for name, hook in hooks.items():
-            setattr(self._server, name, hook)
-        self._server.on(self._server.EVENT_CHARACTERISTIC_SUBSCRIPTION, self._on_subscription)
-        self.bumble.on("connection", self._on_connection)
-
-    async def start(self) -> None:
-        """Put the battery in; the device sleeps until somebody presses it."""
-        await self.bumble.power_on()
-
-    def _run(self, coroutine) -> asyncio.Task:
-        self._tasks = [task for task in self._tasks if not task.done()]
-        task = self.world.loop.create_task(coroutine)
-        self._tasks.append(task)
-        return task
-
-    # -- advertising
-
-    def _wake(self, window_s: float) -> None:
-        self._window_until = self.world.loop.time() + window_s
-        if self.link is None:
-            self._run(self._advertise())
-
-    async def _advertise(self) -> None:
-        """Advertise what is true now, until the window closes."""
-        async with self._advertising:
-            if self.bumble.is_advertising:
-                await self.bumble.stop_advertising()
-            if self.link is not None or self._window_until <= self.world.loop.time():
-                return
-            flags = LIMITED_DISCOVERABLE if self._pairing_mode else GENERAL_DISCOVERABLE
-            fields = [(AdvertisingData.FLAGS, bytes((flags,)))]
-            service = self.SERVICE.to_bytes(2, "little")
-            fields.append((AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, service))
-            await self.bumble.start_advertising(
-                advertising_data=bytes(AdvertisingData(fields)),
-                scan_response_data=bytes(
-                    AdvertisingData([(AdvertisingData.COMPLETE_LOCAL_NAME, self.name().encode())])
-                ),
-                auto_restart=False,
-                advertising_interval_min=self.INTERVAL_MS,
-                advertising_interval_max=self.INTERVAL_MS,
-            )
-            self.note("advertise", flags)
-            self.world.loop.call_at(self._window_until, self._close_window)
-
-    def _close_window(self) -> None:
-        if self._window_until <= self.world.loop.time() and self.link is None:
-            self._pairing_mode = False
-            self._run(self._advertise())
-
-    # -- the link
-
-    def _on_connection(self, connection) -> None:
-        link = self.link = CollectorLink(self.bumble, connection)
-        self._in_pairing_visit = self._pairing_mode
-        self._heard_at = self.world.loop.time()
-        self.note("connected")
-        connection.on("disconnection", lambda reason: self._on_disconnection(link, int(reason)))
-        connection.on("connection_encryption_change", lambda: self._on_encryption(link))
-        self._run(self._lose_patience(link))
-
-    def _on_disconnection(self, link: CollectorLink, reason: int) -> None:
-        self.note("gone", reason)
-        link.on_gone()
-        if self.link is link:
-            self.link = None
-        if self._in_pairing_visit and link.encrypted:
-            self._pairing_mode = False
-            self._window_until = 0.0
-        self._in_pairing_visit = False
-        if self.memory or self._pairing_mode:
-            self._run(self._advertise())  # for what is left of its window
-
-    def _on_encryption(self, link: CollectorLink) -> None:
-        if link.encrypted or not link.connection.is_encrypted:
-            return
-        link.encrypted = True
-        self.note("encrypted")
-        kept = self._cccds.get(link.collector)
-        if kept and not self._in_pairing_visit:
-            self._server.subscribers[link.connection] = dict(kept)
-            self.on_bonded_return(link)
-
-    def on_bonded_return(self, link: CollectorLink) -> None:
-        """A collector whose CCCDs were kept has encrypted the link."""
-
-    def _on_subscription(self, connection, characteristic, notify: bool, indicate: bool) -> None:
-        link = self.link
-        if link is None or link.connection is not connection:
-            return
-        self.note("subscribed", str(characteristic.uuid), int(notify) | int(indicate) << 1)
-        if link.encrypted and self.BONDS:
-            self._cccds[link.collector] = dict(self._server.subscribers[connection])
-        self.on_subscribed(link, characteristic, notify, indicate)
-
-    async def _lose_patience(self, link: CollectorLink) -> None:
-        while not link.gone:
-            left_s = self._heard_at + self.PATIENCE_S - self.world.loop.time()
-            if left_s > 0 or (link.sending is not None and not link.sending.done()):
-                await asyncio.sleep(max(left_s, 1.0))
-            else:
-                self.note("impatient")
-                await link.hang_up()
-                return
-
-    def drop_link(self) -> None:
-        """Lose the link as by distance: both sides notice by supervision timeout."""
-        assert self.link is not None
-        self.note("drop")
-        collector = self.world.link.find_le_controller(self.link.connection.peer_address)
-        self.world.loop.call_soon(self.world.link.drop, self.bumble.radio, collector)
-
-    # -- GATT traffic
-
-    def _hear(self, connection, pdu) -> None:
-        self._heard_at = self.world.loop.time()
-        link = self.link
-        if link is not None and not link.encrypted and self._offended_by(pdu):
-            if self.display != "E10":
-                self.display = "E10"
-                self.note("E10")
-                self._window_until = 0.0
-                self._run(link.hang_up())
-            return
-        self._on_pdu(connection, pdu)
-
-    def _offended_by(self, pdu) -> bool:
-        return self.BOND_FIRST and pdu.op_code in database.DISCOVERIES
-
-    def _answer(self, connection, response) -> None:
-        if self.faults.answer_delay_ms:
-            delay_s = self.faults.answer_delay_ms / 1000
-            self.world.loop.call_later(delay_s, self._answer_late, connection, response)
-        else:
-            self._respond(connection, response)
-
-    def _answer_late(self, connection, response) -> None:
-        if self.link is not None and self.link.connection is connection:
-            self._respond(connection, response)
-
-    def _on_confirmation(self, _connection, _pdu) -> None:
-        if self.link is None:
-            return
-        if self._sent_count == self.faults.lose_confirmation_at:
-            self.faults.lose_confirmation_at = None
-            self.note("confirmation lost")
-            self.drop_link()  # the link layer repeats until it gives up: it is lost with its link
-            return
-        self.link.on_confirmation()
 
     async def send_held(self, link: CollectorLink, characteristic, held: Held) -> None:
         """Indicate one stored reading; its confirmation deletes it. LinkGone when none came."""
