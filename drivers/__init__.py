@@ -37,51 +37,72 @@ Driver = namedtuple("Driver", ("decoders", "rows"))
 Sampling = namedtuple("Sampling", ("uuid", "every_ms", "take_max"))
 
 # A uuid is an int (16 bit) or 16 octets, least significant first, as it travels.
-_FIELDS = (
-    ("name", None),  # key in ROWS
-    ("driver", None),
-    ("title", None),  # what people call it
-    # Recognising: a hint for pairing and for pages. Who is visited is decided by the listed address alone.
-    ("name_prefixes", ()),
-    ("company", None),
-    ("pairing_mode", None),  # "limited": a limited-discoverable advert asks for pairing and has no data
-    # The link
-    ("bonds", True),  # False: this device cannot bond, and its readings say so
-    ("bond_first", False),  # bond or encrypt before any discovery: some switch off otherwise
-    ("services", ()),  # to discover before the data
-    # The clock: None, or the uuid in one of `services`; 2A08 and 2A2B differ in length alone
-    ("clock", None),
-    ("clock_write", True),  # False: writing breaks this device
-    # The data
-    ("subscribe", ()),  # (uuid, "indicate" | "notify") in this order; what a device lacks is passed over
-    ("racp", None),  # what to write to 2A52 after everything is subscribed; never a delete
-    ("sampling", ()),  # of the streams among `subscribe`
-    ("features", None),  # uuid to read with the description
-    ("mtu", False),  # exchange before discovery: values may pass 20 octets
-    # What the memory does with a reading: "none" (sent live once), "until_confirmed" (deleted when
-    # confirmed), "all"
-    ("memory", "none"),
-    ("burst", 1),  # most values in one visit
-    ("value_octets_max", 20),
-    # Patience
-    ("idle_ms", 5000),  # without a value: the device has no more (profiles say about 5 s)
-    ("cap_ms", 60000),  # one device holds the radio no longer than this while it sends
-    ("rest_ms", 3000),  # not visited again so soon after a visit that ended well
+Row = namedtuple(
+    "Row",
+    (
+        "name",  # key in ROWS
+        "driver",  # the file in this folder
+        "title",  # what people call it
+        # Recognising: a hint for pairing and for pages. The listed address alone decides who is visited.
+        "name_prefixes",
+        "company",
+        "pairing_mode",  # "limited": a limited-discoverable advert asks for pairing and has no data
+        # The link
+        "bonds",  # False: this device cannot bond, and its readings say so
+        "bond_first",  # bond or encrypt before any discovery: some switch off otherwise
+        "services",  # to discover before the data
+        # The clock: None, or the uuid in one of `services`; 2A08 and 2A2B differ in length alone
+        "clock",
+        "clock_write",  # False: writing breaks this device
+        # The data
+        "subscribe",  # (uuid, "indicate" | "notify") in this order; what a device lacks is passed over
+        "racp",  # what to write to 2A52 after everything is subscribed; never a delete
+        "sampling",  # of the streams among `subscribe`
+        "features",  # uuid to read with the description
+        "mtu",  # exchange it before discovery: values may pass 20 octets
+        # What the memory does: "none" (sent live once), "until_confirmed" (deleted when confirmed), "all"
+        "memory",
+        "burst",  # most values in one visit
+        "value_octets_max",
+        # Patience
+        "idle_ms",  # without a value: the device has no more
+        "cap_ms",  # one device holds the radio no longer than this while it sends
+        "rest_ms",  # not visited again so soon after a visit that ended well
+    ),
 )
-Row = namedtuple("Row", tuple([field for field, _ in _FIELDS]))
+_DEFAULTS = {
+    "name_prefixes": (),
+    "company": None,
+    "pairing_mode": None,
+    "bonds": True,
+    "bond_first": False,
+    "services": (),
+    "clock": None,
+    "clock_write": True,
+    "subscribe": (),
+    "racp": None,
+    "sampling": (),
+    "features": None,
+    "mtu": False,
+    "memory": "none",
+    "burst": 1,
+    "value_octets_max": 20,
+    "idle_ms": 5000,  # what the health services have their sensors wait for
+    "cap_ms": 60000,
+    "rest_ms": 3000,
+}
 
 
 def make(name: str, title: str, base: "Row | None" = None, **changes) -> Row:
     """Make a row: what is not given is as in `base`, else as in the table above."""
-    changes["name"] = name
-    changes["title"] = title
-    changes["driver"] = ROWS.get(name)
-    values = []
-    for index, (field, default) in enumerate(_FIELDS):
-        values.append(changes.pop(field, default if base is None else base[index]))
-    if changes:
-        raise ValueError(name)  # a field that no row has: a slip in a table
-    return Row(*values)
+    fields: dict = {"name": name, "title": title, "driver": ROWS.get(name)}
+    for field, default in _DEFAULTS.items():
+        fields[field] = default if base is None else getattr(base, field)
+    for field, value in changes.items():
+        if field not in _DEFAULTS:
+            raise ValueError(field)  # a slip in a table
+        fields[field] = value
+    return Row(**fields)
 
 
 def load(driver: str) -> Driver:

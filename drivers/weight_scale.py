@@ -36,13 +36,14 @@ def decode(octets) -> list:
     measurement = Measurement("body_weight", (), len(octets) - length)
     raw = uint(octets, 1, 2)
     notes = []
+    quantities: list = []
     if raw == _UNSUCCESSFUL:
-        quantities = [(codes.BODY_MASS, "unsuccessful")]
+        quantities.append((codes.BODY_MASS, "unsuccessful"))
         notes.append("unsuccessful")
     elif flags & _IMPERIAL:
-        quantities = [(codes.BODY_MASS, raw, -2, codes.LB)]
+        quantities.append((codes.BODY_MASS, raw, -2, codes.LB))
     else:
-        quantities = [(codes.BODY_MASS, raw * 5, -3, codes.KG)]
+        quantities.append((codes.BODY_MASS, raw * 5, -3, codes.KG))
     at = 3
     if flags & _HAS_TIME:
         take_time(measurement, octets, at)

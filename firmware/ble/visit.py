@@ -289,7 +289,7 @@ def _describe(state):
         if error.args[0] != "att":
             raise
         return
-    facts = {}
+    facts: dict = {}
     for uuid, key, octets_max in TEXTS:
         octets = yield from _read_if(state, found, uuid)
         if octets:

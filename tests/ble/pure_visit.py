@@ -406,13 +406,13 @@ ROWS = (
     "pulse_oximeter_continuous",
 )
 ERRORS = (
-    PeerError("gone"),
-    PeerError("timeout", "read"),
-    PeerError("security", "refused"),
-    PeerError("att", 0x01),
-    PeerError("att", 0x05),
-    PeerError("att", 0x0E),
-    PeerError("att", 0x80),
+    ("gone",),
+    ("timeout", "read"),
+    ("security", "refused"),
+    ("att", 0x01),
+    ("att", 0x05),
+    ("att", 0x0E),
+    ("att", 0x80),
 )
 
 
@@ -453,7 +453,7 @@ def test_whatever_goes_wrong_at_whichever_step_the_visit_ends_by_its_rules():
                     continue
                 for error in ERRORS:
                     if number < 40 and device.steps[number][0] != "disconnect":
-                        check(row, context, make(at={number: error}))
+                        check(row, context, make(at={number: PeerError(*error)}))
 
 
 def test_giving_up_at_any_step_is_silent():
