@@ -17,7 +17,7 @@ HUB = "240ac4112233"
 CHAIN = bytes.fromhex("c0ffee0000000001")
 CUFF = bytes.fromhex("c4be840a0b0c")
 MORNING_S = 1_767_600_000  # 2026-01-05T08:00:00Z
-PLATFORM = "the platform's own 32 octets....".encode()
+PLATFORM = b"the platform's own 32 octets...."
 
 
 def private_key(label: str) -> ec.EllipticCurvePrivateKey:
@@ -57,7 +57,7 @@ def hash_of(envelope: bytes) -> bytes:
 def pressure_octets(
     systolic: int, diastolic: int, pulse: int, minute: int | None = 0, status: int = 0
 ) -> bytes:
-    """2A35 by hand (GATT Specification Supplement): mmHg, time of 2026-01-05 09:<minute>:00 local, pulse, status."""
+    """2A35 by hand (GATT Specification Supplement): mmHg, 2026-01-05 09:<minute>:00, pulse, status."""
     mean = (systolic + diastolic) // 2
     flags = 0x04 | 0x10 | (0 if minute is None else 0x02)  # pulse, status, time
     octets = bytes((flags,)) + b"".join(value.to_bytes(2, "little") for value in (systolic, diastolic, mean))
@@ -84,7 +84,7 @@ class Pressure:
 
 
 def cuff_session(readings, visit=1, device=CUFF, sealed_s=MORNING_S, bits=1 | 2 | 4, description=0, row=1):
-    """A session of blood pressures; hub times as differences from the one before, the first from `sealed_s`."""
+    """A session of blood pressures; hub times are differences, the first from `sealed_s`."""
     session = [
         visit,
         device,

@@ -10,6 +10,6 @@ completeness is anything missing?
 exports     readings.jsonl
 service     MQTT; command: `telehub backend`; web: the live page
 
-Reads envelopes with tools/inspect (foreign libraries); never imports firmware/seal, so that the writer's mistakes are
-not the reader's.
+Reads envelopes with tools/inspect (foreign libraries); never imports firmware/seal, so that the writer's
+mistakes are not the reader's.
 """

@@ -1,8 +1,9 @@
 """Is anything missing? The answer per chain, from the numbers alone: nothing is, or these are.
 
-A sequence number is here when an authentic envelope carries it (stored or held), or when a later one names it as
-replaced. What the hub's signed health report says it has sealed beyond the highest number here is awaited, not lost:
-the hub still has it, unless the chain has ended and another follows. Capture numbers are told the same way.
+A sequence number is here when an authentic envelope carries it (stored or held), or when a later one names
+it as replaced. What the hub's signed health report says it has sealed beyond the highest number here is
+awaited, not lost: the hub still has it, unless the chain has ended and another follows. Capture numbers are
+told the same way.
 """
 
 import sqlite3

@@ -1,7 +1,7 @@
 """readings.jsonl: what the store holds, a line each.
 
-In the order of taking: hub, chain, capture number, index. Sequence numbers are the order of sealing, and a hub that
-was away seals what is live before its backlog.
+In the order of taking: hub, chain, capture number, index. Sequence numbers are the order of sealing, and a
+hub that was away seals what is live before its backlog.
 """
 
 import json
@@ -21,8 +21,8 @@ def readings(store: Store, held: bool = False) -> Iterator[dict[str, Any]]:
         " LEFT JOIN description ON description.hub = reading.hub AND description.chain = reading.chain"
         " AND description.number = reading.description"
         " JOIN chain ON chain.hub = reading.hub AND chain.chain = reading.chain"
-        f" WHERE reading.held {mark} '' ORDER BY reading.hub, chain.first_seen_s, chain.chain, reading.capture,"
-        " reading.position"
+        f" WHERE reading.held {mark} '' ORDER BY reading.hub, chain.first_seen_s, chain.chain,"
+        " reading.capture, reading.position"
     ):
         content = json.loads(row["content"])
         content["model"] = model_of(row["octets"])

@@ -3,9 +3,9 @@
     DIR/platform-receipt.jwk     the platform's private agreement key: mode 0600, or it is not used
     DIR/hubs/<hub>.json          {"format":1,"hub","signing":JWK,"agreement":JWK,"certificate_sha256"}
 
-`<hub>` is 12 lower-case hex digits. JWKs are RFC 7517 EC keys on P-256; `kid` is the hex of the first 8 octets of
-SHA-256 over the 65-octet public point. One small file per hub: enrolment adds one without touching another, and the
-service finds it when the hub first speaks.
+`<hub>` is 12 lower-case hex digits. JWKs are RFC 7517 EC keys on P-256; `kid` is the hex of the first 8
+octets of SHA-256 over the 65-octet public point. One small file per hub: enrolment adds one without
+touching another, and the service finds it when the hub first speaks.
 """
 
 import hashlib
@@ -165,7 +165,7 @@ class Keyring:
         certificate_sha256: str = "",
         replace: bool = False,
     ) -> HubKeys:
-        """Register a hub at enrolment. Another key for a known hub is refused unless a person says `replace`."""
+        """Register a hub. Other keys for a known hub are refused unless a person says `replace`."""
         if not is_hub_name(hub):
             raise KeyProblem("a hub's name is 12 lower-case hex digits")
         for point in (signing_public, agreement_public):
@@ -210,7 +210,7 @@ class Keyring:
 def make_platform_keys(
     directory: Path | str | None = None, random_octets: Callable[[int], bytes] = os.urandom
 ) -> Keyring:
-    """Make the platform's receipt key, and write it when there is a directory. An existing key is never replaced."""
+    """Make the platform's receipt key and write it to a directory; one that exists is never replaced."""
     scalar = random_octets(SCALAR_OCTETS)
     while not 0 < int.from_bytes(scalar, "big") < _P256_ORDER:
         scalar = random_octets(SCALAR_OCTETS)

@@ -1,7 +1,8 @@
-"""What a sealed capture means: decoded again from its source octets, and compared with what the hub made of it.
+"""What a sealed capture means: decoded again from its source octets, and compared with what the hub made of
+it.
 
-The hub's numbers are believed only where `drivers` gives the same from the same octets (promise P3). What is kept of
-a reading is what the platform's own decoding says.
+The hub's numbers are believed only where `drivers` gives the same from the same octets (promise P3). What
+is kept of a reading is what the platform's own decoding says.
 """
 
 import hashlib
@@ -175,7 +176,7 @@ def _judged(
         capture=capture,
         device=device,
         kind=measurement.kind,
-        identity=_identity(opened, reading, measurement, part, device, held),
+        identity=_identity(opened, reading, measurement, part, device=device, held=held),
         time_s=reading["hub_time_s"],
         possible_repeat="possible_repeat" in reading["marks"],
         held=held,
@@ -185,13 +186,13 @@ def _judged(
 
 
 def _identity(
-    opened: Opened, reading: dict[str, Any], measurement: Measurement, part: int, device: str, held: str
+    opened: Opened, reading: dict[str, Any], measurement: Measurement, part: int, *, device: str, held: str
 ) -> str:
     """What makes this reading itself (promise P4).
 
-    With a valid time of the device's own, device and octets: whichever hub brings it, and however often. Without one,
-    the capture (which is one visit and one place in it). A held reading claims nothing that another could be refused
-    for: whoever changed the bond may know what the true device will send.
+    With a valid time of the device's own, device and octets: whichever hub brings it, and however often.
+    Without one, the capture (which is one visit and one place in it). A held reading claims nothing that
+    another could be refused for: whoever changed the bond may know what the true device will send.
     """
     if measurement.device_time_state == "ok" and not held:
         source = reading["source"][0]
@@ -214,4 +215,4 @@ def _octets(entry: dict[str, Any], session: dict[str, Any]) -> Octets:
 
 def _device(session: dict[str, Any]) -> str:
     """The device's address; its slot in the hub's list where the record of the visit was lost."""
-    return session["device"] or "slot-%d" % session["slot"]
+    return session["device"] or f"slot-{session['slot']}"

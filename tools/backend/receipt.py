@@ -1,7 +1,7 @@
 """Receipts and time answers: what the platform says back, in a form that one hub alone can check.
 
-A receipt is a pure function of a kept row and two keys: nothing about it is stored, and every repeat is answered with
-the same octets. (Formats: firmware/seal/FORMAT.md section 5.)
+A receipt is a pure function of a kept row and two keys: nothing about it is stored, and every repeat is
+answered with the same octets. (Formats: firmware/seal/FORMAT.md section 5.)
 """
 
 from cryptography.hazmat.primitives import hashes

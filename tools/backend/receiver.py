@@ -1,11 +1,12 @@
 """An envelope comes in, a receipt goes out, and between the two a row that survives a power cut.
 
-Transport-agnostic: `Receiver.handle(hub, octets, now_s)` takes what arrived on a hub's topic (the broker has mapped
-the client certificate to that name) and gives the receipt to publish, or None when nothing may be answered.
+Transport-agnostic: `Receiver.handle(hub, octets, now_s)` takes what arrived on a hub's topic (the broker
+has mapped the client certificate to that name) and gives the receipt to publish, or None when nothing may
+be answered.
 
-A receipt frees the hub's flash. It names hub, chain, sequence and envelope hash, and a hub believes it only when the
-hash is that of its own plan; the hash covers header and payload. So an answer about octets that are kept whole can
-never free anything that is not kept, whoever sent them. What is answered how:
+A receipt frees the hub's flash. It names hub, chain, sequence and envelope hash, and a hub believes it only
+when the hash is that of its own plan; the hash covers header and payload. So an answer about octets that
+are kept whole can never free anything that is not kept, whoever sent them. What is answered how:
 
 | what arrived | kept | answer |
 |---|---|---|
@@ -14,19 +15,19 @@ never free anything that is not kept, whoever sent them. What is answered how:
 | signature wrong; a key that is not this hub's | whole | held: signature, keys |
 | the same with a good signature afterwards | stored beside it | stored |
 | a payload that is not this format | whole | held: payload |
-| another hub's envelope on this hub's topic | whole | held: hub (this hub has no such plan and will ignore it) |
+| another hub's envelope on this hub's topic | whole | held: hub (and this hub has no such plan) |
 | another content under a known number | whole | held: fork |
 | a hash that does not join its known neighbour | whole | held: previous |
 | capture numbers that came before with other octets | whole | held: captures |
 | numbers that the source octets do not give | whole | held: readings |
-| a bond that had changed; octets that no driver understands | those readings held, the rest stored | held: bond, undecoded |
+| a bond that had changed, octets that no driver understands | the rest stored | held: bond, undecoded |
 | a gap before it | stored; the gap is named until it is filled | stored |
 | no envelope at all: no chain, no number | whole | none |
 | a hub that nobody registered | a few, in quarantine | none: there is no key |
 | anything failing, when the hub's bound is full | no | none: what is not kept frees nothing |
 
-An envelope with a wrong signature or of another hub proves nothing about the chain: it takes no number, makes no fork,
-fills no gap.
+An envelope with a wrong signature or of another hub proves nothing about the chain: it takes no number,
+makes no fork, fills no gap.
 """
 
 import hashlib
@@ -34,7 +35,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tools.backend.keys import HubKeys, Keyring, KeyProblem, load_point
+from tools.backend.keys import HubKeys, KeyProblem, Keyring, load_point
 from tools.backend.readings import Judged, Mismatch, Octets, judge, source_digests
 from tools.backend.receipt import make_receipt
 from tools.backend.store import HELD, QUARANTINED, STORED, Envelope, Reading, Store
@@ -109,7 +110,7 @@ class Receiver:
         if known is not None and (known.authentic or problem):
             return Outcome(hub, known, True, repeat=True)
         if problem:
-            return self._keep(_row(hub, named, None, False, HELD, *problem, now_s), octets)
+            return self._keep(_row(hub, named, (HELD, *problem), now_s, authentic=False), octets)
         return self._take_authentic(named, message, octets, now_s)
 
     def _take_authentic(self, named: Numbered, message: Message, octets: bytes, now_s: int) -> Outcome:
@@ -125,15 +126,15 @@ class Receiver:
             judged, undecoded = judge(opened)
         except _Fails as problem:
             reason, detail = problem.args
-            return self._keep(_row(named.hub, named, opened, True, HELD, reason, detail, now_s), octets)
+            return self._keep(_row(named.hub, named, (HELD, reason, detail), now_s, opened), octets)
         except Mismatch as mismatch:
             return self._keep(
-                _row(named.hub, named, opened, True, HELD, "readings", str(mismatch), now_s), octets
+                _row(named.hub, named, (HELD, "readings", str(mismatch)), now_s, opened), octets
             )
         new = [one for one in judged if one.capture not in claimed]
         unclear = [one for one in undecoded if one.capture not in claimed]
-        status, reason, detail = _status(new, unclear)
-        outcome = self._keep(_row(named.hub, named, opened, True, status, reason, detail, now_s), octets)
+        verdict = _status(new, unclear)
+        outcome = self._keep(_row(named.hub, named, verdict, now_s, opened), octets)
         if not outcome.answered:
             return outcome
         kept = sum(self._keep_reading(opened, one, now_s) for one in new)
@@ -227,7 +228,7 @@ class Receiver:
         return Outcome(hub, envelope if self.store.keep_envelope(envelope, octets) else None, False)
 
     def _keys(self, hub: str) -> HubKeys | None:
-        """The hub's registered keys. A damaged registration is none: the technician is told, the other hubs go on."""
+        """The hub's registered keys. A damaged registration is none: the other hubs go on."""
         try:
             return self.keyring.hub(hub)
         except KeyProblem:
@@ -281,12 +282,11 @@ def _status(new: list[Judged], unclear: list[Octets]) -> tuple[str, str, str]:
 def _row(
     hub: str,
     named: Numbered,
-    opened: Opened | None,
-    authentic: bool,
-    status: str,
-    reason: str,
-    detail: str,
+    verdict: tuple[str, str, str],
     now_s: int,
+    opened: Opened | None = None,
+    *,
+    authentic: bool = True,
 ) -> Envelope:
     return Envelope(
         hub=hub,
@@ -295,9 +295,9 @@ def _row(
         chain=named.chain,
         sequence=named.sequence,
         previous=opened.previous.hex() if opened else None,
-        status=status,
-        reason=reason,
-        detail=detail,
+        status=verdict[0],
+        reason=verdict[1],
+        detail=verdict[2],
         replaces=opened.replaces if opened else None,
         captures=tuple(opened.captures) if opened else (),
         arrived_s=now_s,

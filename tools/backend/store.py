@@ -1,18 +1,19 @@
 """The platform's store: one SQLite database in which a committed row survives a power cut.
 
-Plain `sqlite3`, not an object mapper: the road of an envelope is a dozen statements, and a mapper's time per row would
-cost more than the signature check. The SQL keeps to what PostgreSQL has too (ON CONFLICT DO NOTHING, window functions,
-no rowid, hashes as hex text), so that another engine is another connection and another parameter mark.
+Plain `sqlite3`, not an object mapper: the road of an envelope is a dozen statements, and a mapper's time
+per row would cost more than the signature check. The SQL keeps to what PostgreSQL has too (ON CONFLICT DO
+NOTHING, window functions, no rowid, hashes as hex text), so that another engine is another connection and
+another parameter mark.
 
-What keeps a promise is a constraint here and not a habit of the caller: a reading's identity is UNIQUE, a capture's
-(hub, chain, number) is a PRIMARY KEY, an envelope is UNIQUE by hub, hash and authenticity.
+What keeps a promise is a constraint here and not a habit of the caller: a reading's identity is UNIQUE, a
+capture's (hub, chain, number) is a PRIMARY KEY, an envelope is UNIQUE by hub, hash and authenticity.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from tools.backend.readings import Octets
@@ -24,8 +25,8 @@ STORED = "stored"  # every check passed, the readings are in the store
 HELD = "held"  # kept whole, a person must decide
 QUARANTINED = "quarantined"  # from a hub that nobody registered
 
-# A registered hub that sends nothing but rubbish may fill this much and no more: about 70 000 envelopes, two years of
-# a hub whose every envelope fails. Beyond it nothing is kept and therefore nothing is answered.
+# A registered hub that sends nothing but rubbish may fill this much and no more: about 70 000 envelopes, two
+# years of a hub whose every envelope fails. Beyond it nothing is kept and therefore nothing is answered.
 HELD_OCTETS_PER_HUB_MAX = 16 << 20
 # Evidence for the technician who forgot a registration, not a store: a few envelopes per name, a few names.
 QUARANTINED_PER_HUB_MAX = 16
@@ -33,56 +34,7 @@ QUARANTINED_MAX = 1024
 # A report an hour for three weeks; what a chain needs of older ones (its highest numbers) is kept apart.
 HEALTH_REPORTS_PER_HUB_MAX = 512
 
-_SCHEMA = """
-CREATE TABLE schema_version (version INTEGER NOT NULL);
-CREATE TABLE hub (
-  hub TEXT PRIMARY KEY, first_seen_s INTEGER NOT NULL, last_seen_s INTEGER NOT NULL,
-  repeats INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE envelope (
-  id INTEGER PRIMARY KEY, hub TEXT NOT NULL, hash TEXT NOT NULL, authentic INTEGER NOT NULL, octets BLOB NOT NULL,
-  chain TEXT, sequence INTEGER, previous TEXT, replaces INTEGER, captures TEXT NOT NULL,
-  status TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, arrived_s INTEGER NOT NULL,
-  UNIQUE (hub, hash, authentic)
-);
-CREATE INDEX envelope_by_number ON envelope (hub, chain, sequence);
-CREATE INDEX envelope_by_status ON envelope (status, hub);
-CREATE TABLE chain (
-  hub TEXT NOT NULL, chain TEXT NOT NULL, first_seen_s INTEGER NOT NULL,
-  reported_sequence INTEGER NOT NULL DEFAULT 0, reported_capture INTEGER NOT NULL DEFAULT 0,
-  followed_by TEXT,
-  PRIMARY KEY (hub, chain)
-);
-CREATE TABLE reading (
-  hub TEXT NOT NULL, chain TEXT NOT NULL, sequence INTEGER NOT NULL, position INTEGER NOT NULL,
-  capture INTEGER NOT NULL, identity TEXT NOT NULL UNIQUE, device TEXT NOT NULL, kind TEXT NOT NULL, time_s INTEGER NOT NULL,
-  possible_repeat INTEGER NOT NULL, held TEXT NOT NULL, description INTEGER NOT NULL, envelope TEXT NOT NULL,
-  content TEXT NOT NULL, arrived_s INTEGER NOT NULL,
-  PRIMARY KEY (hub, chain, sequence, position)
-);
-CREATE INDEX reading_by_device ON reading (device, time_s);
-CREATE TABLE capture (
-  hub TEXT NOT NULL, chain TEXT NOT NULL, number INTEGER NOT NULL, envelope TEXT NOT NULL, digest TEXT NOT NULL,
-  PRIMARY KEY (hub, chain, number)
-);
-CREATE TABLE undecoded (
-  hub TEXT NOT NULL, chain TEXT NOT NULL, capture INTEGER NOT NULL, device TEXT NOT NULL, time_s INTEGER NOT NULL,
-  reason TEXT NOT NULL, envelope TEXT NOT NULL, content TEXT NOT NULL, arrived_s INTEGER NOT NULL,
-  PRIMARY KEY (hub, chain, capture)
-);
-CREATE TABLE description (
-  hub TEXT NOT NULL, chain TEXT NOT NULL, number INTEGER NOT NULL, octets BLOB NOT NULL,
-  PRIMARY KEY (hub, chain, number)
-);
-CREATE TABLE repeated (
-  hub TEXT NOT NULL, chain TEXT NOT NULL, sequence INTEGER NOT NULL, position INTEGER NOT NULL,
-  of_reading TEXT NOT NULL, PRIMARY KEY (hub, chain, sequence, position)
-);
-CREATE TABLE health (
-  id INTEGER PRIMARY KEY, hub TEXT NOT NULL, arrived_s INTEGER NOT NULL, octets BLOB NOT NULL, content TEXT NOT NULL
-);
-CREATE INDEX health_by_hub ON health (hub, id);
-"""
+_SCHEMA = Path(__file__).with_name("schema.sql")
 
 
 class StoreProblem(Exception):
@@ -149,9 +101,9 @@ class Store:
         self.connection.row_factory = sqlite3.Row
         self._execute("PRAGMA journal_mode = WAL")
         self._execute("PRAGMA synchronous = FULL")
+        self._migrate()
         if readonly:
             self._execute("PRAGMA query_only = ON")
-        self._migrate()
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
@@ -181,45 +133,27 @@ class Store:
 
     def envelope(self, hub: str, hash_: str) -> Envelope | None:
         """What is kept under this hash; the authentic one where there are two."""
-        row = self.one(
-            "SELECT * FROM envelope WHERE hub = ? AND hash = ? ORDER BY authentic DESC LIMIT 1", (hub, hash_)
-        )
+        sql = "SELECT * FROM envelope WHERE hub = ? AND hash = ? ORDER BY authentic DESC LIMIT 1"
+        row = self.one(sql, (hub, hash_))
         return _envelope(row) if row else None
 
     def numbered(self, hub: str, chain: str, sequence: int) -> list[Envelope]:
         """The authentic envelopes under one number, in the order of their arrival."""
         rows = self.rows(
-            "SELECT * FROM envelope WHERE hub = ? AND chain = ? AND sequence = ? AND authentic = 1 ORDER BY id",
+            "SELECT * FROM envelope WHERE hub = ? AND chain = ? AND sequence = ? AND authentic = 1"
+            " ORDER BY id",
             (hub, chain, sequence),
         )
         return [_envelope(row) for row in rows]
 
     def keep_envelope(self, envelope: Envelope, octets: bytes) -> bool:
-        """Keep an envelope whole. False when the bound on what failed is reached: then nothing may be answered."""
+        """Keep an envelope whole. False when what failed has reached its bound: nothing may be answered."""
         if envelope.status == HELD and not self._room_for_held(envelope.hub, len(octets)):
             return False
         if envelope.status == QUARANTINED and not self._room_for_quarantined(envelope.hub):
             return False
-        self._execute(
-            "INSERT INTO envelope (hub, hash, authentic, octets, chain, sequence, previous, replaces, captures,"
-            " status, reason, detail, arrived_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (hub, hash, authentic) DO NOTHING",
-            (
-                envelope.hub,
-                envelope.hash,
-                int(envelope.authentic),
-                octets,
-                envelope.chain,
-                envelope.sequence,
-                envelope.previous,
-                envelope.replaces,
-                json.dumps(envelope.captures),
-                envelope.status,
-                envelope.reason,
-                envelope.detail,
-                envelope.arrived_s,
-            ),
-        )
+        values = asdict(envelope) | {"octets": octets, "captures": json.dumps(envelope.captures)}
+        self._add("envelope", "(hub, hash, authentic) DO NOTHING", values)
         return True
 
     def _room_for_held(self, hub: str, octets: int) -> bool:
@@ -248,10 +182,8 @@ class Store:
 
     def saw_chain(self, hub: str, chain: str, now_s: int) -> None:
         """Note that a chain exists."""
-        self._execute(
-            "INSERT INTO chain (hub, chain, first_seen_s) VALUES (?, ?, ?) ON CONFLICT (hub, chain) DO NOTHING",
-            (hub, chain, now_s),
-        )
+        values = {"hub": hub, "chain": chain, "first_seen_s": now_s}
+        self._add("chain", "(hub, chain) DO NOTHING", values)
 
     def reported(self, hub: str, chain: str, sequence: int, capture: int, now_s: int) -> None:
         """Note the last numbers that a signed health report names; they never go back."""
@@ -270,7 +202,7 @@ class Store:
     # Readings
 
     def captured(self, hub: str, chain: str, numbers: Iterable[int]) -> dict[int, tuple[str, str]]:
-        """Which of these captures are in the store already: the envelope that brought each, and its digest."""
+        """Which of these captures are in the store: the envelope that brought each, and its digest."""
         known = {}
         for number in numbers:
             row = self.one(
@@ -283,37 +215,21 @@ class Store:
 
     def keep_captures(self, hub: str, chain: str, digests: dict[int, str], hash_: str) -> None:
         """Claim capture numbers for an envelope; a number claimed before stays with its first."""
-        self.connection.executemany(
-            "INSERT INTO capture (hub, chain, number, envelope, digest) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (hub, chain, number) DO NOTHING",
-            [(hub, chain, number, hash_, digest) for number, digest in digests.items()],
-        )
+        for number, digest in digests.items():
+            values = {"hub": hub, "chain": chain, "number": number, "envelope": hash_, "digest": digest}
+            self._add("capture", "(hub, chain, number) DO NOTHING", values)
 
     def keep_undecoded(self, hub: str, chain: str, octets: Octets, hash_: str, now_s: int) -> None:
         """Keep octets that no driver understood."""
-        self._execute(
-            "INSERT INTO undecoded (hub, chain, capture, device, time_s, reason, envelope, content, arrived_s)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hub, chain, capture) DO NOTHING",
-            (
-                hub,
-                chain,
-                octets.capture,
-                octets.device,
-                octets.time_s,
-                octets.reason,
-                hash_,
-                json.dumps(octets.content),
-                now_s,
-            ),
-        )
+        values = asdict(octets) | {"content": json.dumps(octets.content)}
+        values |= {"hub": hub, "chain": chain, "envelope": hash_, "arrived_s": now_s}
+        self._add("undecoded", "(hub, chain, capture) DO NOTHING", values)
 
     def keep_descriptions(self, hub: str, chain: str, descriptions: dict[int, bytes]) -> None:
         """Keep device descriptions; the first under a number stays."""
-        self.connection.executemany(
-            "INSERT INTO description (hub, chain, number, octets) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (hub, chain, number) DO NOTHING",
-            [(hub, chain, number, octets) for number, octets in descriptions.items()],
-        )
+        for number, octets in descriptions.items():
+            values = {"hub": hub, "chain": chain, "number": number, "octets": octets}
+            self._add("description", "(hub, chain, number) DO NOTHING", values)
 
     def reading_of(self, identity: str) -> str | None:
         """The reading's name that has this identity, or None."""
@@ -322,49 +238,31 @@ class Store:
 
     def keep_reading(self, reading: Reading, now_s: int) -> None:
         """Keep one reading; sqlite3.IntegrityError when its identity is in the store already."""
-        self._execute(
-            "INSERT INTO reading (hub, chain, sequence, position, capture, identity, device, kind, time_s,"
-            " possible_repeat, held, description, envelope, content, arrived_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                reading.hub,
-                reading.chain,
-                reading.sequence,
-                reading.position,
-                reading.capture,
-                reading.identity,
-                reading.device,
-                reading.kind,
-                reading.time_s,
-                int(reading.possible_repeat),
-                reading.held,
-                reading.description,
-                reading.envelope,
-                reading.content,
-                now_s,
-            ),
-        )
+        self._add("reading", "", asdict(reading) | {"arrived_s": now_s})
 
     def keep_repeat(self, hub: str, chain: str, sequence: int, position: int, of_reading: str) -> None:
         """Note that a measurement is a reading which the store has already."""
-        self._execute(
-            "INSERT INTO repeated (hub, chain, sequence, position, of_reading) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (hub, chain, sequence, position) DO NOTHING",
-            (hub, chain, sequence, position, of_reading),
+        values = {"hub": hub, "chain": chain, "sequence": sequence, "position": position}
+        self._add(
+            "repeated", "(hub, chain, sequence, position) DO NOTHING", values | {"of_reading": of_reading}
         )
 
     # Health
 
     def keep_health(self, hub: str, octets: bytes, content: str, now_s: int) -> None:
         """Keep a health report; the oldest beyond the bound goes."""
-        self._execute(
-            "INSERT INTO health (hub, arrived_s, octets, content) VALUES (?, ?, ?, ?)",
-            (hub, now_s, octets, content),
-        )
+        self._add("health", "", {"hub": hub, "arrived_s": now_s, "octets": octets, "content": content})
         self._execute(
             "DELETE FROM health WHERE hub = ? AND id <= (SELECT id FROM health WHERE hub = ? ORDER BY id DESC"
             " LIMIT 1 OFFSET ?)",
             (hub, hub, HEALTH_REPORTS_PER_HUB_MAX),
         )
+
+    def _add(self, table: str, conflict: str, values: dict[str, object]) -> None:
+        """Insert a row. Table and column names are this program's own words, never somebody's input."""
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        on_conflict = f" ON CONFLICT {conflict}" if conflict else ""
+        self._execute(f"INSERT INTO {table} ({names}) VALUES ({marks}){on_conflict}", tuple(values.values()))
 
     def _execute(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         return self.connection.execute(sql, values)
@@ -377,7 +275,7 @@ class Store:
             raise StoreProblem(f"database version {version}; this program knows {SCHEMA_VERSION}")
         with self.transaction():
             if self._version() is None:  # another process may have been first
-                for statement in _SCHEMA.split(";"):
+                for statement in _SCHEMA.read_text().split(";"):
                     self._execute(statement)
                 self._execute("INSERT INTO schema_version (version) VALUES (?)", (SCHEMA_VERSION,))
 
@@ -397,17 +295,7 @@ def reading_name(hub: str, chain: str, sequence: int, position: int) -> str:
 
 
 def _envelope(row: sqlite3.Row) -> Envelope:
-    return Envelope(
-        hub=row["hub"],
-        hash=row["hash"],
-        authentic=bool(row["authentic"]),
-        chain=row["chain"],
-        sequence=row["sequence"],
-        previous=row["previous"],
-        status=row["status"],
-        reason=row["reason"],
-        detail=row["detail"],
-        replaces=row["replaces"],
-        captures=tuple((first, count) for first, count in json.loads(row["captures"])),
-        arrived_s=row["arrived_s"],
-    )
+    values = {field.name: row[field.name] for field in fields(Envelope)}
+    values["authentic"] = bool(values["authentic"])
+    values["captures"] = tuple((first, count) for first, count in json.loads(values["captures"]))
+    return Envelope(**values)
