@@ -1,168 +1,9 @@
-"""Visits to a scripted GATT server that answers as real devices do; each test is a rule of the visit."""
+"""Each test is a rule of the visit, tried on a scripted device."""
 
 import drivers
 from firmware.ble import visit as visits
 from firmware.contracts import PeerError
-
-_NOW = (2026, 1, 5, 8, 0, 9)
-_NOW_2A08 = b"\xea\x07\x01\x05\x08\x00\x09"
-_NOW_2A2B = _NOW_2A08 + b"\x01\x00\x02"
-_OLD = b"\xe5\x07\x01\x01\x00\x00\x00"  # 2021-01-01
-
-READ, WRITE, NOTIFY, INDICATE = 0x02, 0x08, 0x10, 0x20
-
-
-class Context:
-    def __init__(self, clock_confirmed=True, window_open=False, bonded=True, described=True):
-        self.clock_confirmed = clock_confirmed
-        self.window_open = window_open
-        self.bonded = bonded
-        self.described = described
-        self.asked = 0
-
-    def local_time(self):
-        self.asked += 1
-        return _NOW[:5] + (_NOW[5] + self.asked - 1,)
-
-
-class Device:
-    """A peripheral and the executor in front of it.
-
-    `needs` are (verb, uuid) that it answers with an ATT error until the link is secured; `errors`
-    {(verb, uuid): PeerError} always; `at` {number of the step: PeerError}, once.
-    """
-
-    def __init__(self, characteristics, needs=(), errors=None, at=None, end="idle", keeps_bond=True):
-        self.characteristics = characteristics  # uuid: (service, handle, properties, value)
-        self.needs = needs
-        self.errors = errors or {}
-        self.at = at or {}
-        self.end = end
-        self.keeps_bond = keeps_bond
-        self.code = 0x05
-        self.secured = False
-        self.gone = False
-        self.steps = []
-        self.session = None
-        self.description = None
-        self.written = []
-        self.visible = []
-
-    def answer(self, step):
-        verb = step[0]
-        uuid = step[1] if len(step) > 1 and verb != "describe" else None
-        number = len(self.steps)
-        self.steps.append(step)
-        if verb not in ("session", "describe"):
-            assert not self.gone, step  # nothing may be asked of a link that is lost
-        if number in self.at:
-            raise self.at.pop(number)
-        if verb in ("subscribe", "read", "write"):
-            assert uuid in self.visible, step
-        if (verb, uuid) in self.errors:
-            raise self.errors[verb, uuid]
-        if (verb, uuid) in self.needs and not self.secured:
-            raise PeerError("att", self.code)
-        return getattr(self, verb)(*step[1:])
-
-    def encrypt(self):
-        if not self.keeps_bond:
-            raise PeerError("security", "key missing")
-        self.secured = True
-
-    def pair(self):
-        self.secured = self.keeps_bond = True
-
-    def mtu(self):
-        return 247
-
-    def discover(self, services):
-        found = {}
-        for uuid in self.characteristics:
-            service, handle, properties, _ = self.characteristics[uuid]
-            if service in services:
-                found[uuid] = (handle, properties, handle + 1)
-                self.visible.append(uuid)
-        return found
-
-    def read(self, uuid):
-        return self.characteristics[uuid][3]
-
-    def write(self, uuid, octets, response):
-        self.written.append((uuid, octets, response))
-
-    def subscribe(self, uuid, how):
-        assert self.characteristics[uuid][2] & (INDICATE if how == "indicate" else NOTIFY)
-
-    def drain(self, idle_ms, cap_ms):
-        self.gone = self.end == "gone"
-        return self.end
-
-    def describe(self, facts):
-        self.description = facts
-
-    def disconnect(self):
-        self.gone = True
-
-
-def session(device, facts):
-    assert device.session is None  # once a visit
-    device.session = facts
-
-
-def run(row, context, device):
-    """Drive one visit as an executor does; return (verbs, outcome)."""
-    steps = visits.visit(drivers.row(row) if isinstance(row, str) else row, context)
-    try:
-        step = next(steps)
-        while True:
-            assert len(device.steps) < 40
-            try:
-                if step[0] == "session":
-                    device.steps.append(step)
-                    session(device, step[1])
-                    answer = None
-                else:
-                    answer = device.answer(step)
-            except PeerError as error:
-                if error.args[0] == "gone":
-                    device.gone = True
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-    except StopIteration as end:
-        assert end.value in visits.OUTCOMES, end.value
-        return [step[0] for step in device.steps], end.value
-
-
-INFORMATION = {
-    0x2A29: (0x180A, 40, READ, b"A&D Medical "),
-    0x2A24: (0x180A, 42, READ, b"UA-651BLE "),
-    0x2A25: (0x180A, 44, READ, b"5170700001\0"),
-    0x2A19: (0x180F, 50, READ, b"\x64"),
-}
-
-
-def cuff(**how):
-    characteristics = {
-        0x2A35: (0x1810, 12, INDICATE, b""),
-        0x2A49: (0x1810, 15, READ, b"\x05\x00"),
-        0x2A08: (0x1810, 17, READ | WRITE, _OLD),
-    }
-    characteristics.update(INFORMATION)
-    return Device(characteristics, **how)
-
-
-def oximeter(**how):
-    characteristics = {
-        0x2A5E: (0x1822, 12, INDICATE, b""),
-        0x2A5F: (0x1822, 15, NOTIFY, b""),
-        0x2A60: (0x1822, 18, READ, b"\x0c\x00"),
-        0x2A52: (0x1822, 20, INDICATE | WRITE, b""),
-        0x2A2B: (0x1805, 30, READ | WRITE, _OLD + b"\x00\x00\x00"),
-    }
-    characteristics.update(INFORMATION)
-    return Device(characteristics, **how)
+from tests.ble.scripted import NOTIFY, NOW_2A08, NOW_2A2B, OLD, READ, Context, Device, cuff, oximeter, run
 
 
 def test_a_bonded_cuff_is_encrypted_before_anything_is_discovered():
@@ -170,8 +11,8 @@ def test_a_bonded_cuff_is_encrypted_before_anything_is_discovered():
     verbs, outcome = run("ad_ua651ble", Context(), device)
     assert verbs == ["encrypt", "discover", "read", "write", "session", "subscribe", "drain", "disconnect"]
     assert outcome == "drained"
-    assert device.written == [(0x2A08, _NOW_2A08, True)]
-    assert device.session["clock"] == _OLD and device.session["clock_written"] is True
+    assert device.written == [(0x2A08, NOW_2A08, True)]
+    assert device.session["clock"] == OLD and device.session["clock_written"] is True
     assert device.session["characteristics"] == ((12, b"\x35\x2a"),)
 
 
@@ -187,7 +28,7 @@ def test_the_clock_is_read_before_it_is_written_and_both_before_data_is_asked_fo
         ("subscribe", 0x2A52),
         ("write", 0x2A52),
     ]
-    assert device.written == [(0x2A2B, _NOW_2A2B, True), (0x2A52, b"\x01\x01", True)]
+    assert device.written == [(0x2A2B, NOW_2A2B, True), (0x2A52, b"\x01\x01", True)]
 
 
 def test_a_hub_without_confirmed_time_sets_no_clock_but_reads_it():
@@ -195,7 +36,7 @@ def test_a_hub_without_confirmed_time_sets_no_clock_but_reads_it():
     context = Context(clock_confirmed=False)
     assert run("ad_ua651ble", context, device)[1] == "drained"
     assert device.written == [] and context.asked == 0
-    assert device.session["clock"] == _OLD and device.session["clock_written"] is False
+    assert device.session["clock"] == OLD and device.session["clock_written"] is False
 
 
 def test_a_row_that_breaks_when_its_clock_is_written_is_never_written():
@@ -230,9 +71,9 @@ def test_current_time_that_ignores_a_field_counts_as_set():
 
 def test_a_clock_without_response_is_written_without():
     device = cuff()
-    device.characteristics[0x2A08] = (0x1810, 17, READ | 0x04, _OLD)
+    device.characteristics[0x2A08] = (0x1810, 17, READ | 0x04, OLD)
     run("ad_ua651ble", Context(), device)
-    assert device.written == [(0x2A08, _NOW_2A08, False)]
+    assert device.written == [(0x2A08, NOW_2A08, False)]
 
 
 def test_outside_a_window_an_unbonded_device_is_left_alone():
@@ -396,78 +237,6 @@ def test_the_mtu_is_exchanged_where_the_row_says():
     assert verbs[0] == "mtu" and outcome == "drained"
     device = cuff(errors={("mtu", None): PeerError("att", 6)})
     assert run(row, Context(), device)[1] == "drained"
-
-
-ROWS = (
-    "ad_ua651ble",
-    "blood_pressure",
-    "pulse_oximeter",
-    "pulse_oximeter_unbonded",
-    "pulse_oximeter_continuous",
-)
-ERRORS = (
-    ("gone",),
-    ("timeout", "read"),
-    ("security", "refused"),
-    ("att", 0x01),
-    ("att", 0x05),
-    ("att", 0x0E),
-    ("att", 0x80),
-)
-
-
-def contexts():
-    """Return every context."""
-    return [
-        Context(
-            bool(bits & 1), bool(bits & 2), bool(bits & 4), bool(bits & 8)
-        )  # confirmed, window, bonded, described
-        for bits in range(16)
-    ]
-
-
-def check(row, context, device):
-    """Run a visit that is disturbed; whatever happens, it keeps these rules."""
-    verbs, outcome = run(row, context, device)
-    assert verbs.count("session") <= 1 and verbs.count("pair") <= 1 and verbs.count("encrypt") <= 1
-    assert context.window_open or "pair" not in verbs
-    assert device.gone, (row, verbs)  # every way out frees the connection
-    assert outcome != "drained" or "drain" in verbs
-    for uuid, octets, _ in device.written:
-        assert context.clock_confirmed or uuid == 0x2A52
-        assert octets == b"\x01\x01" if uuid == 0x2A52 else octets[:5] == _NOW_2A08[:5]
-    if "subscribe" in verbs:
-        assert "session" in verbs and verbs.index("session") < verbs.index("subscribe")
-        if drivers.row(row).bonds:
-            assert device.secured  # P10: never a value asked for over a link that could have been secured
-
-
-def test_whatever_goes_wrong_at_whichever_step_the_visit_ends_by_its_rules():
-    for row in ROWS:
-        make = cuff if "ad_" in row or "blood" in row else oximeter
-        for context in contexts():
-            device = make()
-            check(row, context, device)
-            for number in range(len(device.steps)):
-                if device.steps[number][0] in ("session", "describe"):
-                    continue
-                for error in ERRORS:
-                    if number < 40 and device.steps[number][0] != "disconnect":
-                        check(row, context, make(at={number: PeerError(*error)}))
-
-
-def test_giving_up_at_any_step_is_silent():
-    for row in ROWS:
-        for stop in range(1, 30):
-            device = cuff() if "ad_" in row or "blood" in row else oximeter()
-            steps = visits.visit(drivers.row(row), Context(described=False))
-            try:
-                step = next(steps)
-                for _ in range(stop):
-                    step = steps.send(None if step[0] == "session" else device.answer(step))
-            except StopIteration:
-                break
-            steps.close()  # a generator that swallowed this, or went on, would raise here
 
 
 def test_each_step_has_a_limit():

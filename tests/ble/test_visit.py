@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import drivers
 from firmware.ble import advert
 from firmware.contracts import PeerError
-from tests.ble import pure_visit as scripted
+from tests.ble import pure_visit_disturbed, scripted
 
 _errors = st.one_of(
     st.just(("gone",)),
@@ -28,7 +28,7 @@ def _device(row, **how):
 @pytest.mark.promise("P11")
 @settings(max_examples=500)
 @given(
-    row=st.sampled_from(scripted.ROWS),
+    row=st.sampled_from(pure_visit_disturbed.ROWS),
     context=_contexts,
     faults=st.dictionaries(st.integers(0, 25), _errors, max_size=6),
     end=st.sampled_from(["idle", "gone", "cap"]),
@@ -40,7 +40,7 @@ def test_many_faults_at_once_end_by_the_same_rules(row, context, faults, end, ke
     for uuid in lacks:
         device.characteristics.pop(uuid, None)
     device.at = _Faults(faults, device)
-    scripted.check(row, context, device)
+    pure_visit_disturbed.check(row, context, device)
 
 
 class _Faults(dict):
