@@ -5,7 +5,9 @@
 - `Net.udp[(address, port)] = handler(octets, reply)` answers datagrams (net_dns.py, net_ntp.py).
 - `Net.names` is the zone of the DNS server.
 - `Net.up = False`: the router forwards nothing; TCP sends again as lwIP does, UDP is lost.
-- `Net.attach(hub)` gives a hub its sockets (net_sockets.py).
+- `Net.attach(hub, station)` gives a hub its sockets (net_sockets.py); `station.connected` and `station.reachable` (wifi.py)
+  say whether its Wi-Fi carries them.
+- `Net.close()`, when all hubs are off and the loop has stopped, ends what real sockets, processes and tasks are left.
 
 All times are virtual. Nothing here depends on how many octets a TLS handshake takes: an ECDSA signature varies by two
 octets from run to run, so every duration is counted in sends and round trips.
@@ -95,11 +97,11 @@ class Net:
         """Call one latency from now."""
         self.loop.call_later(self.latency_s, callback, *arguments)
 
-    def attach(self, hub, associated: Callable[[], bool] = lambda: True):
-        """Give `hub` sockets; `associated` tells whether its Wi-Fi station has an address."""
+    def attach(self, hub, station=None):
+        """Give `hub` sockets over its Wi-Fi station; None: a station that is always there."""
         from tools.simulator.air.net_sockets import HubSockets
 
-        return HubSockets(self, hub, associated)
+        return HubSockets(self, hub, station)
 
     def on_close(self, callback: Callable[[], None]) -> None:
         """Have `callback` called when the world ends: real sockets and processes must go."""

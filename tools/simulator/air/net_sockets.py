@@ -41,10 +41,10 @@ class _Datagrams:
 class HubSockets:
     """All sockets of one hub, and its resolver."""
 
-    def __init__(self, net: Net, hub, associated: Callable[[], bool]):
+    def __init__(self, net: Net, hub, station):
         self._net = net
         self._hub = hub
-        self._associated = associated
+        self._station = station
         self._sockets: dict[int, Connection | _Datagrams] = {}
         self._queries: dict[int, net_dns.Query] = {}
         self._numbers = itertools.count(1)
@@ -66,8 +66,13 @@ class HubSockets:
         )
         hub.on_power.append(self._power)
 
+    def _associated(self) -> bool:
+        """Whether lwIP has an address and a route: else it refuses at once."""
+        return self._station is None or self._station.connected
+
     def _linked(self) -> bool:
-        return self._net.up and self._associated()
+        """Whether octets get through; lwIP does not know."""
+        return self._net.up and (self._station is None or self._station.reachable)
 
     def _power(self, on: bool) -> None:
         if not on:

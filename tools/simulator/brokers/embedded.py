@@ -234,9 +234,13 @@ class EmbeddedBroker:
         task.add_done_callback(self._tasks.discard)
 
     def _close(self) -> None:
-        for task in asyncio.all_tasks(self.loop):
-            if "amqtt" in getattr(task.get_coro(), "__qualname__", "") or task in self._tasks:
-                task.cancel()
+        """Cancel what is left of the library, so that nothing of it runs into a closed loop."""
+        if self.loop.is_closed() or self.loop.is_running():
+            return
+        left = [task for task in asyncio.all_tasks(self.loop) if task in self._tasks or _is_librarys({"task": task})]
+        for task in left:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
 def _is_librarys(context: dict) -> bool:

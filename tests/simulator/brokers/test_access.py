@@ -1,0 +1,158 @@
+"""One table of what is allowed and forbidden, run with a real client against every broker that telehub starts.
+
+Judged by what arrives: brokers differ in how they say no (Mosquitto grants a subscription and delivers nothing).
+"""
+
+import ssl
+import time
+
+import pytest
+
+from tests.simulator.brokers.running import AUTHORITY, CLIENTS, HUB, OTHER, Client, running
+from tools.simulator.brokers import access
+from tools.technician import ca
+
+_SETTLED_S = 0.5  # until the broker has seen a DISCONNECT: amqtt loses what it sends into a closing connection
+MARK = b"the mark after which nothing earlier can follow"
+
+
+def hub_topic(last, hub=HUB):
+    return f"telehub/1/{hub}/{last}"
+
+
+# topic, whether the platform hears it when the hub publishes there
+FROM_HUB = [
+    (hub_topic("up"), True),
+    (hub_topic("health"), True),
+    (hub_topic("up", OTHER), False),
+    (hub_topic("health", OTHER), False),
+]
+# subscription of the hub, topic to which the platform publishes, whether the hub hears it
+TO_HUB = [
+    (hub_topic("receipt"), hub_topic("receipt"), True),
+    (hub_topic("order"), hub_topic("order"), True),
+    (hub_topic("receipt", OTHER), hub_topic("receipt", OTHER), False),
+    (hub_topic("order", OTHER), hub_topic("order", OTHER), False),
+    ("telehub/1/+/receipt", hub_topic("receipt", OTHER), False),
+    ("telehub/#", hub_topic("order", OTHER), False),
+    ("#", hub_topic("receipt", OTHER), False),
+]
+# topics where a hub's message must reach no hub that could be listening, itself included
+NOWHERE = [
+    hub_topic("receipt"),
+    hub_topic("order"),
+    hub_topic("receipt", OTHER),
+    hub_topic("order", OTHER),
+]
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("mosquitto", marks=pytest.mark.needs("mosquitto"))])
+def port(request):
+    with running(request.param) as port:
+        yield port
+
+
+@pytest.fixture
+def client(tmp_path, port):
+    clients = []
+
+    def make(name, *, identity="own", client_id=None, **options):
+        identity = CLIENTS[name] if identity == "own" else identity
+        made = Client(tmp_path, identity, client_id or name, **options)
+        clients.append(made)
+        return made.connect(port)
+
+    yield make
+    for made in clients:
+        made.close()
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize(("topic", "arrives"), FROM_HUB)
+def test_what_a_hub_publishes_reaches_the_platform_from_its_own_topics_alone(client, topic, arrives):
+    platform, hub = client(access.BACKEND), client(HUB)
+    platform.subscribe("telehub/1/+/up")
+    platform.subscribe("telehub/1/+/health")
+    hub.publish(topic, b"octets")
+    hub.publish(hub_topic("up"), MARK)
+    if arrives:
+        assert platform.hears() == (topic, b"octets")
+    assert platform.hears() == (hub_topic("up"), MARK)
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize(("topics", "topic", "arrives"), TO_HUB)
+def test_a_hub_hears_what_is_for_it_and_nothing_else(client, topics, topic, arrives):
+    platform, hub = client(access.BACKEND), client(HUB)
+    hub.subscribe(topics)
+    if not arrives:
+        hub.subscribe(hub_topic("receipt"))
+    platform.publish(topic, b"octets")
+    platform.publish(hub_topic("receipt"), MARK)
+    if arrives:
+        assert hub.hears() == (topic, b"octets")
+    else:
+        assert hub.hears() == (hub_topic("receipt"), MARK)
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize("topic", NOWHERE)
+def test_a_hub_cannot_speak_as_the_platform(client, topic):
+    platform, hub, other = client(access.BACKEND), client(HUB), client(OTHER)
+    for one, name in ((hub, HUB), (other, OTHER)):
+        one.subscribe(hub_topic("receipt", name))
+        one.subscribe(hub_topic("order", name))
+    hub.publish(topic, b"forged")
+    for one, name in ((hub, HUB), (other, OTHER)):
+        platform.publish(hub_topic("receipt", name), MARK)
+        assert one.hears() == (hub_topic("receipt", name), MARK)
+
+
+def test_the_will_of_a_hub_that_vanished_is_told_on_its_health_topic(client):
+    platform = client(access.BACKEND)
+    platform.subscribe("telehub/1/+/health")
+    client(HUB, will=(hub_topic("health"), b"gone")).vanish()
+    assert platform.hears() == (hub_topic("health"), b"gone")
+
+
+@pytest.mark.promise("P10")
+def test_a_will_for_another_hubs_topic_is_not_executed(client):
+    platform, other = client(access.BACKEND), client(OTHER)
+    platform.subscribe("telehub/1/+/health")
+    client(HUB, will=(hub_topic("health", OTHER), b"gone")).vanish()
+    other.publish(hub_topic("health", OTHER), MARK)
+    assert platform.hears() == (hub_topic("health", OTHER), MARK)
+
+
+@pytest.mark.promise("P10")
+def test_the_name_in_the_certificate_is_the_client_whatever_it_calls_itself(client):
+    platform, hub = client(access.BACKEND), client(HUB)
+    hub.subscribe(hub_topic("receipt"))
+    impostor = client(OTHER, client_id=HUB)
+    impostor.publish(hub_topic("up"), b"as the other hub")
+    platform.publish(hub_topic("receipt"), MARK)
+    assert hub.hears() == (hub_topic("receipt"), MARK)
+    assert not hub.lost.is_set()
+
+
+def test_what_came_while_a_hub_was_away_waits_for_its_persistent_session(client):
+    platform, hub = client(access.BACKEND), client(HUB, clean=False)
+    hub.subscribe(hub_topic("receipt"))
+    hub.close()
+    time.sleep(_SETTLED_S)
+    platform.publish(hub_topic("receipt"), b"meanwhile")
+    assert client(HUB, clean=False).hears() == (hub_topic("receipt"), b"meanwhile")
+    client(HUB).close()  # a clean session ends the persistent one
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize("which", ["none", "other authority", "server only", "expired"])
+def test_without_a_good_client_certificate_nobody_gets_in(client, which):
+    identity = {
+        "none": None,
+        "other authority": ca.Authority(ca.seeded(2, "ca")).client(HUB),
+        "server only": AUTHORITY.client(HUB, usage=(ca.SERVER,)),
+        "expired": AUTHORITY.client(HUB, valid_to=ca.VALID_FROM.replace(year=2025)),
+    }[which]
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        client(HUB, identity=identity)
