@@ -6,6 +6,7 @@ from bumble import att
 
 from tools.simulator.devices import clock, database, encode
 from tools.simulator.devices.base import written_octets
+from tools.simulator.devices.radio import LIMITED_DISCOVERABLE
 from tools.simulator.devices.sender import StoreAndForward
 
 _COMMAND_SERVICE = "233BF000-5A34-1B6D-975C-000D5690ABE4"
@@ -18,6 +19,7 @@ class AndDevice(StoreAndForward):
     """A&D: Just Works, only in pairing mode; nothing works before the link is encrypted."""
 
     BOND_FIRST = True
+    PAIRING_FLAGS = LIMITED_DISCOVERABLE
     FIRMWARE = ""
     MEASUREMENT = 0
     FEATURE = 0

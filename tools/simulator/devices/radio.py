@@ -33,6 +33,7 @@ class Peripheral:
     INTERVAL_MS = 100.0  # of advertisements
     PATIENCE_S = 15.0  # hangs up on a collector that asks nothing for so long
     BONDS = True
+    PAIRING_FLAGS = GENERAL_DISCOVERABLE  # advertised while it takes a new bond
     BOND_FIRST = False  # shows E10 and hangs up on a collector that looks around before it has bonded
 
     def __init__(self, world, address: str, serial: str | None = None, faults: Faults | None = None):
@@ -144,7 +145,7 @@ class Peripheral:
                 await self.bumble.stop_advertising()
             if self.link is not None or self._window_until <= self.world.loop.time():
                 return
-            flags = LIMITED_DISCOVERABLE if self._pairing_mode else GENERAL_DISCOVERABLE
+            flags = self.PAIRING_FLAGS if self._pairing_mode else GENERAL_DISCOVERABLE
             fields = [(AdvertisingData.FLAGS, bytes((flags,)))]
             service = self.SERVICE.to_bytes(2, "little")
             fields.append((AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, service))
