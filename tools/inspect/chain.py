@@ -1,7 +1,7 @@
 """Do envelopes join into one unbroken row? The answer per envelope and for each hub's chain.
 
-An envelope that is not authentic stands at the number that it claims only where no authentic one does: it cannot
-fork a chain, nor make it seem longer. A number that a later envelope names as replaced is no gap.
+An envelope that is not authentic stands at the number that it claims only where no authentic one does: it
+cannot fork a chain, nor make it seem longer. A number that a later envelope names as replaced is no gap.
 """
 
 from dataclasses import dataclass, field
@@ -50,13 +50,25 @@ class Chain:
     captures_missing: list[tuple[int, int]] = field(default_factory=list)
 
 
-def judge(kept: list[Kept], start: int = 1) -> list[Chain]:
-    """Set `chained` of each envelope, and return the chains, in the order in which they first appear."""
+def judge(
+    kept: list[Kept], start: int = 1, answered: "list[tuple[str, str, int]] | None" = None
+) -> list[Chain]:
+    """Set `chained` of each envelope, and return the chains, in the order in which they first appear.
+
+    `answered` are (hub, chain, sequence) of authentic receipts whose envelopes are not here.
+    """
     rows: dict[tuple[str, str], list[Kept]] = {}
     for one in kept:
         if one.hub is not None and one.chain is not None and one.sequence is not None:
             rows.setdefault((one.hub, one.chain), []).append(one)
-    return [_judge_row(hub, chain, row, start) for (hub, chain), row in rows.items()]
+    chains = [_judge_row(hub, chain, row, start) for (hub, chain), row in rows.items()]
+    for found in chains:
+        for hub, chain, sequence in answered or []:
+            known = sequence in found.missing or sequence in found.replaced
+            if (hub, chain) == (found.hub, found.chain) and sequence >= start and not known:
+                found.missing.append(sequence)
+        found.missing.sort()
+    return chains
 
 
 def _judge_row(hub: str, chain: str, row: list[Kept], start: int) -> Chain:

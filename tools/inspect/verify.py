@@ -1,7 +1,7 @@
 """`telehub verify`: are these envelopes signed by the hub, in an unbroken row, and answered by the platform?
 
-Shares no code with the hub's own (firmware/seal): signatures by `cryptography`, CBOR by `cbor2`, formats as in
-firmware/seal/FORMAT.md. An envelope's receipt lies beside it: 000001.cose and 000001.receipt.cose.
+Shares no code with the hub's own (firmware/seal): signatures by `cryptography`, CBOR by `cbor2`, formats as
+in firmware/seal/FORMAT.md. An envelope's receipt lies beside it: 000001.cose and 000001.receipt.cose.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ def command(
     known = keyfiles.load(keys)
     files, orphans = find(paths)
     kept = [check(file, known) for file in files]
-    chains = chain.judge(kept, start)
+    chains = chain.judge(kept, start, [answered for file in orphans if (answered := _answered(file, known))])
     output = Output(as_json)
     for one in kept:
         output.line(_line(one))
@@ -126,6 +126,15 @@ def _receipt(kept: Kept, keys: keyfiles.Keys) -> tuple[str, str]:
     return ("held", f"held: {receipt.reason_name}") if receipt.status == HELD else ("stored", "")
 
 
+def _answered(file: Path, keys: keyfiles.Keys) -> "tuple[str, str, int] | None":
+    """Return what a receipt without an envelope proves to have existed; None when it proves nothing."""
+    try:
+        receipt = decode_receipt(_read(file), keys.receipt) if keys.receipt else None
+    except BadMessage:
+        return None
+    return (receipt.hub, receipt.chain, receipt.sequence) if receipt else None
+
+
 def summarise(
     kept: list[Kept], chains: list[Chain], orphans: list[Path], allow_unreceipted: bool
 ) -> dict[str, Any]:
@@ -144,13 +153,12 @@ def summarise(
             if one.sequence is not None:
                 label = f"{one.chain}:{one.sequence}" if several else one.sequence
             bad.append(label)
-    bad += [file.name for file in orphans]
     counted = {one.hash: len(one.envelope.readings) for one in kept if one.authentic and one.envelope}
     receipts = ("stored", *_UNRECEIPTED) if allow_unreceipted else ("stored",)
     in_place = all(one.chained == chain.OK and one.receipt in receipts for one in kept)
     missing, forked = numbers("missing"), numbers("forked")
     return {
-        "ok": bool(kept) and in_place and not (missing or forked or bad),
+        "ok": bool(kept) and in_place and not (missing or forked or bad or orphans),
         "first": min((one.first for one in chains), default=None),
         "last": max((one.last for one in chains), default=None),
         "envelopes": len(kept),
@@ -160,6 +168,7 @@ def summarise(
         "bad": bad,
         "held": [one.sequence for one in kept if one.receipt == "held"],
         "replaced": numbers("replaced"),
+        "receipts_alone": [file.name for file in orphans],
         "captures_missing": [list(gap) for one in chains for gap in one.captures_missing],
     }
 
@@ -184,16 +193,18 @@ def _table(kept: list[Kept]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("file", "hub", "chain", "number", "signature", "chained", "receipt", "readings", "error")
-    for one in kept:
-        line = _line(one)
-        good = one.authentic and one.chained == chain.OK and one.receipt != "bad" and not one.errors
-        cells = [one.file.name, *(line[key] for key in ("hub", "chain", "sequence", "signature"))]
-        cells += [line[key] for key in ("chained", "receipt", "readings", "error")]
-        table.add_row(
-            *(Text("" if cell is None else str(cell)) for cell in cells), style="" if good else "red"
-        )
-    Console().print(table)
+    console = Console()
+    for row in dict.fromkeys((one.hub, one.chain) for one in kept):
+        title = f"hub {row[0]}, chain {row[1]}" if row[0] else "hub unknown"
+        table = Table("number", "file", "signature", "chained", "receipt", "readings", "error", title=title)
+        for one in (one for one in kept if (one.hub, one.chain) == row):
+            line = _line(one)
+            good = one.authentic and one.chained == chain.OK and one.receipt != "bad" and not one.errors
+            cells = [line["sequence"], one.file.name, line["signature"], line["chained"], line["receipt"]]
+            cells += [line["readings"], line["error"]]
+            style = "" if good else "red"
+            table.add_row(*(Text("" if cell is None else str(cell)) for cell in cells), style=style)
+        console.print(table)
 
 
 def _sentence(summary: dict[str, Any]) -> str:
@@ -203,8 +214,8 @@ def _sentence(summary: dict[str, Any]) -> str:
         text += f", numbers {first} to {last}"
     text += f", {summary['readings']} readings"
     faults = [
-        f"{name} {', '.join(map(str, summary[name]))}"
-        for name in ("missing", "forked", "bad", "held")
+        f"{name.replace('_', ' ')}: {', '.join(map(str, summary[name]))}"
+        for name in ("missing", "forked", "bad", "held", "receipts_alone")
         if summary[name]
     ]
     return f"{text}: {'; '.join(faults) if faults else 'nothing is missing in this row'}"
