@@ -120,7 +120,7 @@ def _write_clock_as_read(writer, clock, time_s, offset_s, before_ms):
     writer.int(before_s)
 
 
-def write_capture(writer, reference, capture, session, fix, outcome, repeat) -> None:  # noqa: PLR0917
+def write_capture(writer, reference, capture, session, fix, outcome, repeat) -> None:
     """Write a capture's entry, and one more for each further reading in it."""
     time_s, quality, marks = hub_time(capture, fix)
     if session is not None and not _is_of(session, capture):
