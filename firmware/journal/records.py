@@ -34,6 +34,9 @@ KIND_PLAN = const(9)
 KIND_RECEIPT = const(10)
 KIND_COPY = const(11)
 KIND_LOST = const(12)
+KIND_OLD_SESSION = const(13)  # a session that was moved and is not its device's last
+
+_UNBOUNDED = const(0xFFFF)
 
 CAPTURE_HEAD_OCTETS = const(23)
 VALUE_OCTETS_MAX = const(512)  # the longest attribute value (Bluetooth Core, Vol 3, Part F, 3.2.9)
@@ -63,7 +66,7 @@ Plan = namedtuple(
     ),
 )  # fmt: skip
 Receipt = namedtuple("Receipt", ("sequence", "status", "reason"))
-Chain = namedtuple("Chain", ("chain", "before", "last_number", "last_sequence"))
+Chain = namedtuple("Chain", ("chain", "before", "last_number", "last_sequence", "renewed"))
 
 
 def _uint(octets, at, count):
@@ -101,8 +104,15 @@ def unpack_capture(octets):
     )
 
 
+def _span(low, high):
+    return _UNBOUNDED if high is None or high - low > _UNBOUNDED else high - low
+
+
 def pack_session(session, low, middle, high):
-    """A session's octets with the bounds of its capture numbers: low <= n < high, `middle` when it was first written."""
+    """A session's octets; its captures have numbers low <= n < high (None: no later visit yet).
+
+    `middle` is the number that the next capture would have had when the session was written.
+    """
     row, characteristics = session.row.encode(), session.characteristics
     if (
         len(row) > ROW_OCTETS_MAX
@@ -126,7 +136,7 @@ def pack_session(session, low, middle, high):
         + struct.pack("<B", session.security)
         + session.opened_ms.to_bytes(5, "little")
         + session.clock_ms.to_bytes(5, "little")
-        + struct.pack("<hHIHH", session.offset_min, session.description, low, middle - low, high - low)
+        + struct.pack("<hHIHH", session.offset_min, session.description, low, middle - low, _span(low, high))
         + struct.pack("<BBB", len(row), len(session.clock), len(characteristics))
         + wide.to_bytes((len(characteristics) + 7) // 8, "little")
         + row
@@ -169,7 +179,7 @@ def unpack_session(octets):
         tuple(characteristics),
         description,
     )
-    return session, low, low + middle, low + high
+    return session, low, low + middle, None if high == _UNBOUNDED else low + high
 
 
 def pack_fix(fix):
@@ -189,8 +199,8 @@ def unpack_fix(octets):
     return Fix(_uint(octets, 0, 3), _uint(octets, 3, 5), time_s, source, uncertainty_ms)
 
 
-def pack_plan(plan):
-    """A plan's octets."""
+def pack_plan(plan, described):
+    """A plan's octets, with the numbers of the descriptions that its envelope tells."""
     if not 0 < len(plan.captures) <= PLAN_RANGES_MAX:
         raise ValueError("ranges")
     for part, size in ((plan.previous, 32), (plan.kid, 8), (plan.hash, 32)):
@@ -205,24 +215,25 @@ def pack_plan(plan):
         + bytes(plan.kid)
         + struct.pack("<B", plan.format)
         + bytes(plan.hash)
-        + struct.pack("<I", plan.replaces)
+        + struct.pack("<IB", plan.replaces, len(plan.captures))
     )
     for first, count in plan.captures:
         octets += struct.pack("<IH", first, count)
+    for number in described:
+        octets += struct.pack("<H", number)
     return octets
 
 
 def unpack_plan(octets):
-    """Read a plan."""
-    if len(octets) < 100 or (len(octets) - 94) % 6:
+    """Read (plan, described)."""
+    if len(octets) < 101 or len(octets) < 95 + 6 * octets[94] or len(octets) % 2 == 0:
         raise ValueError("plan")
-    sequence = _uint(octets, 0, 4)
     sealed_s, quality = struct.unpack_from("<IB", octets, 36)
-    captures = []
-    for at in range(94, len(octets), 6):
+    captures, end = [], 95 + 6 * octets[94]
+    for at in range(95, end, 6):
         captures.append(struct.unpack_from("<IH", octets, at))
-    return Plan(
-        sequence,
+    plan = Plan(
+        _uint(octets, 0, 4),
         bytes(octets[4:36]),
         tuple(captures),
         sealed_s,
@@ -234,3 +245,24 @@ def unpack_plan(octets):
         bytes(octets[58:90]),
         _uint(octets, 90, 4),
     )
+    return plan, tuple([_uint(octets, at, 2) for at in range(end, len(octets), 2)])
+
+
+def pack_chain(chain):
+    """A chain record's octets."""
+    return struct.pack(
+        "<8s8sIIB", chain.chain, chain.before, chain.last_number, chain.last_sequence, 1 if chain.renewed else 0
+    )
+
+
+def unpack_chain(octets):
+    """Read a chain record."""
+    if len(octets) != 25:
+        raise ValueError("chain")
+    chain, before, last_number, last_sequence, renewed = struct.unpack_from("<8s8sIIB", octets, 0)
+    return Chain(chain, before, last_number, last_sequence, bool(renewed))
+
+
+def number_of(capture):
+    """The number at the beginning of a capture's octets."""
+    return capture[0] | capture[1] << 8 | capture[2] << 16 | capture[3] << 24

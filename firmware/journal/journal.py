@@ -1,0 +1,468 @@
+"""The journal: captures kept before they are confirmed, and everything that is needed to deliver them once."""
+
+import struct
+
+from micropython import const
+
+from firmware.contracts import Full, OutOfTurn
+from firmware.journal import records
+from firmware.journal.capture_lane import CaptureLane
+from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNIT, UNITS, Sectors, units_for
+from firmware.journal.index import DESCRIPTIONS_MAX, DEVICES_MAX, Index
+from firmware.journal.main_lane import UNUSABLE, MainLane
+from firmware.journal.recovery import Recovery, read_record
+from firmware.journal.upkeep import Upkeep
+
+_SALT_OCTETS = const(8)
+_FRAME_HEAD = const(29)  # octets of a capture's frame beside its value
+_WANT_OCTETS_MIN = const(3072)  # room to keep ready for the shortest visits
+_EARLY_MAX = const(512)  # captures that a bonded device may send before its session is written
+_LOOKED_AT_MAX = const(128)  # numbers that one call of pending tries
+
+# units that stay free for what matters more: a turn of the main lane needs one sector's worth, receipts free it
+_KEEP_ORDINARY = const(64)
+_KEEP_PLAN = const(16)
+
+
+class Journal:
+    """Mounts or formats; then one boot record says that this boot's numbers are taken."""
+
+    def __init__(self, flash, random_octets):
+        self.notes = []
+        self._random = random_octets
+        self._index = Index()
+        self._sectors = Sectors(flash)
+        self._captures = CaptureLane(flash, self._sectors.counts[CAPTURES])
+        self._main = MainLane(self._sectors, self._index, self._next_number)
+        self._upkeep = Upkeep(self, self._sectors, self._captures, self._main, self._index)
+        self._want = _WANT_OCTETS_MIN
+        self._cursor = (0, 0, HEAD)  # generation, number, unit: where the last capture was read
+        self._oldest = (0, 0, 0)  # number, boot, mono_ms of the oldest capture that waits
+        self._session = None  # the last one found
+        self._asked = []  # descriptions that the next plan's envelope will tell
+        self._begin()
+        self.boot = self._captures.boot
+        self._visit = (0, 0)
+        self._visit_low = self._session_middle = self._captures.number
+
+    # mount
+
+    def _begin(self):
+        index, main, captures = self._index, self._main, self._captures
+        recovery = Recovery(self._sectors, captures, main, index, self.notes)
+        if not recovery.run():
+            self._format()
+        elif not recovery.newest:
+            main.begin(self._prepare_first(MAIN), HEAD)  # no record is left in the main lane
+        if recovery.damaged():
+            self._new_chain()
+        if captures.number < index.number:  # the capture lane's newest region is lost
+            first, captures.number = captures.number, index.number
+            self._lost(first, captures.number)
+        index.number = captures.number
+        boot = index.boot + 1
+        self._append(records.KIND_BOOT, struct.pack("<II", boot, captures.number), 0)
+        index.boot = captures.boot = boot
+        while captures.spare() < 1 and self._upkeep.capture_step():
+            pass  # a first sector and the reserve
+
+    def _format(self):
+        self.notes.append("formatted")
+        self._sectors.salt = bytes(self._random(_SALT_OCTETS))
+        self._index.chain = bytes(self._random(8))
+        self._prepare_first(CAPTURES)
+        self._main.begin(self._prepare_first(MAIN), HEAD)
+        chain = records.Chain(self._index.chain, bytes(8), 0, 0, False)
+        self._append(records.KIND_CHAIN, records.pack_chain(chain), 0)
+
+    def _prepare_first(self, lane):
+        """Prepare two sectors of a lane that has nothing to keep, and return the first of them."""
+        owner = self._captures if lane == CAPTURES else self._main
+        good = []
+        for generation in range(owner.ready_end, owner.ready_end + owner.count):
+            if self._sectors.prepare(lane, generation):
+                good.append(generation)
+            start = HEAD if good[-1:] == [generation] else UNUSABLE
+            owner.hand_over(generation, self._sectors.prefix(lane, generation), start)
+            if len(good) == 2:
+                return good[0]
+        raise Full
+
+    def _new_chain(self):
+        index = self._index
+        before = index.chain if len(index.chain) == 8 else bytes(8)
+        last = max(index.number, self._captures.number) - 1
+        chain = records.Chain(bytes(self._random(8)), before, last, index.sequence, True)
+        self._append(records.KIND_CHAIN, records.pack_chain(chain), 0)
+        index.new_chain(chain)
+
+    # Bluetooth callback
+
+    def capture(self, visit, device, handle, flags, mono_ms, time_s, quality, value):
+        """Put one value on flash and return its number; only from the Bluetooth callback.
+
+        Full or OSError: it is not on flash, and the caller hangs up before the device hears a confirmation.
+        """
+        return self._captures.capture(visit, device, handle, flags, mono_ms, time_s, quality, value)
+
+    # room
+
+    def room(self):
+        """Octets of erased room for captures, the reserve sector left out."""
+        return self._captures.room()
+
+    def needed(self, burst, value_octets):
+        """Room that a visit needs: its largest burst, two of the longest values, and what sectors' ends waste."""
+        longest = (records.VALUE_OCTETS_MAX + _FRAME_HEAD + UNIT - 1) // UNIT
+        units = burst * ((value_octets + _FRAME_HEAD + UNIT - 1) // UNIT) + 2 * longest
+        units += (units // (UNITS - HEAD - longest) + 1) * longest
+        if units * UNIT > self._want:
+            self._want = units * UNIT
+        return units * UNIT
+
+    def tidy(self):
+        """Make room ahead, by one erase or one copy; False when there is nothing to do. Main loop only."""
+        main = self._main
+        self._sectors.stale()
+        ahead = 1 if main.count < 8 else 2
+        if main.spare() < ahead or main.free_units() < main.sector_units() + 2 * _KEEP_ORDINARY:
+            if self._upkeep.main_step():
+                return True
+        if self._captures.spare() < 2 or self._captures.room() < self._want:
+            return self._upkeep.capture_step()
+        return False
+
+    # main lane
+
+    def session(self, session):
+        """Keep what a visit's handles mean, the device's clock, and the link."""
+        index, number = self._index, self._next_number()
+        key = (session.boot, session.visit)
+        if key != self._visit:
+            self._visit, self._visit_low = key, self._session_middle
+        low = max(self._visit_low, number - 60_000, 1)
+        place = self._append(
+            records.KIND_SESSION, records.pack_session(session, low, number, None), _KEEP_ORDINARY, True
+        )
+        self._session_middle = number
+        self._session = None
+        if session.device in index.sessions or len(index.sessions) < DEVICES_MAX:
+            index.sessions[session.device] = place
+
+    def fix(self, fix):
+        """Keep what tied this boot's monotonic time to the world's."""
+        place = self._append(records.KIND_FIX, records.pack_fix(fix), _KEEP_ORDINARY, True)
+        self._index.add_fix(place, fix, self.oldest_boot())
+
+    def describe(self, octets):
+        """Keep a device's description, once; return its number, or 0 when the table of them is full."""
+        for number, place, _told in self._index.descriptions:
+            if self._body(place, records.KIND_DESCRIPTION)[2:] == octets:
+                return number
+        if len(octets) > records.DESCRIPTION_OCTETS_MAX:
+            raise ValueError(len(octets))
+        if len(self._index.descriptions) >= DESCRIPTIONS_MAX:
+            return 0
+        number = self._index.described + 1
+        body = struct.pack("<H", number) + bytes(octets)
+        self._index.add_description(self._append(records.KIND_DESCRIPTION, body, _KEEP_ORDINARY, True), number)
+        return number
+
+    def plan(self, plan):
+        """Keep what the next envelope holds, before anything of it is sent."""
+        index = self._index
+        if plan.sequence != index.sequence + 1 or bytes(plan.previous) != index.hash:
+            raise OutOfTurn
+        self._check_captures(plan)
+        index.check_room(plan, self._next_number())
+        described = tuple(self._asked)
+        body = records.pack_plan(plan, described)
+        place = self._append(records.KIND_PLAN, body, _KEEP_PLAN, True)
+        index.add_plan(place, records.unpack_plan(body)[0], described)
+        self._asked = []
+
+    def _check_captures(self, plan):
+        """OutOfTurn when a capture is in another plan, or was never taken."""
+        index, end = self._index, self._next_number()
+        replaced = index.plan(plan.replaces) if plan.replaces else None
+        for first, count in plan.captures:
+            for number in range(first, first + count):
+                if number >= end or not index.waits(number, number + 1):
+                    raise OutOfTurn
+                for known in index.plans:
+                    if known is not replaced and _holds(known.captures, number):
+                        raise OutOfTurn
+
+    def receipt(self, receipt):
+        """Keep a verified receipt: its plan's captures may be freed. One that names no open plan changes nothing."""
+        index = self._index
+        if index.plan(receipt.sequence) is None:
+            return
+        body = struct.pack("<IBB", receipt.sequence, receipt.status, receipt.reason)
+        self._append(records.KIND_RECEIPT, body, self._main.sector_units() // 2)
+        index.add_receipt(receipt.sequence)
+        self._upkeep.freed()
+
+    # what is known
+
+    @property
+    def chain(self):
+        """The chain's id, 8 octets."""
+        return self._index.chain
+
+    @property
+    def chain_start(self):
+        """(chain or None, sequence, capture) that were the last known before this chain, or None in a hub's first."""
+        index = self._index
+        if not index.renewed:
+            return None
+        return index.before if index.before != bytes(8) else None, index.before_sequence, index.before_number
+
+    @property
+    def next_capture(self):
+        """The number of the next capture."""
+        return self._next_number()
+
+    @property
+    def next_sequence(self):
+        """The sequence of the next plan."""
+        return self._index.sequence + 1
+
+    @property
+    def last_hash(self):
+        """The hash of the last plan, zeros before the first."""
+        return self._index.hash
+
+    def open_plans(self):
+        """Sequences without receipt, oldest first."""
+        return [plan.sequence for plan in self._index.plans]
+
+    def read_plan(self, sequence):
+        """The open plan of this sequence; ValueError when there is none."""
+        plan = self._index.plan(sequence)
+        body = self._body(plan.place, records.KIND_PLAN) if plan else b""
+        if not body:
+            raise ValueError(sequence)
+        self._asked = []
+        return records.unpack_plan(body)[0]
+
+    def description(self, number):
+        """A description's octets; ValueError when there is none of this number."""
+        for known, place, _told in self._index.descriptions:
+            if known == number:
+                return self._body(place, records.KIND_DESCRIPTION)[2:]
+        raise ValueError(number)
+
+    def described_in(self, number, sequence):
+        """Whether the envelope of this sequence tells a description: as long as no receipt said that one came."""
+        plan = self._index.plan(sequence)
+        if plan is not None:
+            return number in plan.described
+        for known, _place, told in self._index.descriptions:
+            if known == number and not told:
+                if number not in self._asked:
+                    self._asked.append(number)
+                return True
+        return False
+
+    def fix_for(self, boot):
+        """The best fix of a boot, or None."""
+        entry = self._index.best_fix(boot)
+        return self._fix(entry) if entry else None
+
+    def fix_at(self, boot, mono_ms):
+        """The fix of this boot and moment, or None when it is no longer needed and gone."""
+        for entry in self._index.fixes:
+            if entry[0] == boot and entry[1] == mono_ms:
+                return self._fix(entry)
+        return None
+
+    def pending(self, limit):
+        """Up to `limit` numbers of captures in no plan, oldest first. Those that flash lost are written off."""
+        self._asked = []
+        end = self._next_number()
+        numbers, gone, tried = [], [], 0
+        for low, high in self._index.unplanned(end):
+            number = low
+            while number < high and len(numbers) < limit and tried < _LOOKED_AT_MAX + limit:
+                if self._capture_body(number) is None:
+                    gone.append(number)
+                else:
+                    numbers.append(number)
+                number += 1
+                tried += 1
+        for number in gone:
+            try:
+                self._lost(number, number + 1)
+            except Full:
+                break
+        return numbers
+
+    def read(self, number):
+        """A capture; ValueError when there is none of this number."""
+        body = self._capture_body(number)
+        if body is None:
+            raise ValueError(number)
+        return records.unpack_capture(body)
+
+    def session_of(self, capture):
+        """The session of a capture's visit as last written, or None."""
+        found = self._session
+        if found is None or (found.boot, found.visit) != (capture.boot, capture.visit):
+            found = self._session = self._find_session(capture)
+        return found
+
+    def last_session(self, device):
+        """The last session of a device, or None."""
+        place = self._index.sessions.get(device)
+        body = self._body(place, records.KIND_SESSION) if place is not None else None
+        return records.unpack_session(body)[0] if body else None
+
+    def waiting(self):
+        """How many captures have no receipt."""
+        return self._index.waiting(self._next_number())
+
+    def waiting_ms(self, now_ms):
+        """How long the oldest of them has waited, at least: no longer than this boot; 0 when none waits."""
+        number, boot, mono_ms = self._oldest_waiting()
+        if not number:
+            return 0
+        return now_ms - mono_ms if boot == self.boot else now_ms
+
+    def oldest_boot(self):
+        """The boot of the oldest capture that waits; a later one than all when none does."""
+        number, boot, _mono_ms = self._oldest_waiting()
+        return boot if number else self._index.boot + 1
+
+    # for upkeep
+
+    def copied_body(self, number):
+        """A capture's octets from the main lane's copies, or None."""
+        main = self._main
+        for generation in range(main.generation, main.oldest() - 1, -1):
+            index = generation % main.count
+            if not main.moved_low[index] <= number < main.moved_high[index]:
+                continue
+            for _unit, payload in self._sectors.frames(MAIN, generation):
+                if payload[0] == records.KIND_COPY and records.number_of(payload[1:5]) == number:
+                    return bytes(payload[1:])
+        return None
+
+    def append_copy(self, body):
+        """Copy a capture into the main lane."""
+        self._append(records.KIND_COPY, body, _KEEP_ORDINARY, True)
+        number = records.number_of(body)
+        self._main.moved(number, number + 1)
+
+    # helpers
+
+    def _next_number(self):
+        return self._captures.number
+
+    def _append(self, kind, body, keep, whole_sector=False):
+        """Append to the main lane, and first make room there as long as less than `keep` units would stay."""
+        main = self._main
+        self._sectors.stale()
+        while True:
+            floor = keep + (main.sector_units() if whole_sector else 0)
+            left = main.free_units() - units_for(1 + len(body))
+            if left >= max(floor, main.sector_units() // 2):
+                break
+            if not self._upkeep.main_step():
+                if left < floor:
+                    raise Full
+                break
+        return main.append(kind, body)
+
+    def _lost(self, first, end):
+        """Write off numbers that flash does not hold."""
+        self._append(records.KIND_LOST, struct.pack("<II", first, end - first), 0)
+        self._index.add_lost(first, end)
+        self._upkeep.freed()
+        if "lost" not in self.notes:
+            self.notes.append("lost")
+
+    def _body(self, place, kind):
+        self._sectors.stale()
+        return read_record(self._sectors, self._main, place, kind)
+
+    def _fix(self, entry):
+        body = self._body(entry[2], records.KIND_FIX)
+        return records.unpack_fix(body) if body else None
+
+    def _capture_body(self, number):
+        """A capture's octets, from its lane or its copy, or None."""
+        self._sectors.stale()
+        if 0 < number < self._next_number():
+            lane = self._captures
+            for generation in range(lane.generation, max(0, lane.ready_end - 1 - lane.count), -1):
+                first = lane.first[generation % lane.count]
+                if 0 < first <= number:
+                    body = self._in_capture_sector(generation, number)
+                    return self.copied_body(number) if body is None else body
+            return self.copied_body(number)
+        return None
+
+    def _in_capture_sector(self, generation, number):
+        known, last, unit = self._cursor
+        if known != generation or last > number:
+            unit = HEAD
+        for at, payload in self._sectors.frames(CAPTURES, generation, unit):
+            here = records.number_of(payload)
+            if here == number:
+                self._cursor = (generation, number, at)
+                return bytes(payload)
+            if here > number:
+                return None
+        return None
+
+    def _oldest_waiting(self):
+        """(number, boot, mono_ms) of the oldest capture without receipt, zeros when none waits."""
+        end = self._next_number()
+        for low, _high in self._index.waiting_ranges(end):
+            if self._oldest[0] != low:
+                body = self._capture_body(low)
+                capture = records.unpack_capture(body) if body else None
+                self._oldest = (low, capture.boot, capture.mono_ms) if capture else (low, 0, 0)
+            return self._oldest
+        return 0, 0, 0
+
+    def _find_session(self, capture):
+        """Look where the session was written first, then where it may have been moved to."""
+        main, number = self._main, capture.number
+        generation = main.generation
+        oldest = max(1, main.oldest())
+        while generation > oldest and main.opened_at[generation % main.count] > number + _EARLY_MAX:
+            generation -= 1
+        older = 0
+        while generation >= oldest and older < 3:
+            found = self._session_in(generation, capture)
+            if found is not None:
+                return found
+            if main.opened_at[generation % main.count] <= number:
+                older += 1  # records of other kinds may have filled a sector since
+            generation -= 1
+        for generation in range(main.generation, oldest - 1, -1):
+            index = generation % main.count
+            if main.moved_low[index] <= number < main.moved_high[index]:
+                found = self._session_in(generation, capture)
+                if found is not None:
+                    return found
+        return None
+
+    def _session_in(self, generation, capture):
+        self._sectors.stale()
+        found = None
+        for _unit, payload in self._sectors.frames(MAIN, generation):
+            if payload[0] in (records.KIND_SESSION, records.KIND_OLD_SESSION):
+                session = records.unpack_session(bytes(payload[1:]))[0]
+                if session.boot == capture.boot and session.visit == capture.visit:
+                    found = session
+        return found
+
+
+def _holds(ranges, number):
+    for first, count in ranges:
+        if first <= number < first + count:
+            return True
+    return False

@@ -1,0 +1,141 @@
+"""The main lane: sessions, fixes, descriptions, plans, receipts and copies, appended by the main loop alone."""
+
+import struct
+from array import array
+
+from micropython import const
+
+from firmware.contracts import Full
+from firmware.journal import records
+from firmware.journal.frame import HEAD, MAIN, SECTOR, UNIT, UNITS, frame, units_for
+
+UNUSABLE = const(255)  # in `start`: this generation is left out
+_ATTEMPTS = const(4)
+_EIO = const(5)
+_OPEN_OCTETS = const(16)
+
+
+class MainLane:
+    """Appends records; each sector begins with what was known when it was opened."""
+
+    def __init__(self, sectors, index, next_number):
+        self.sectors = sectors
+        self._index = index
+        self._next_number = next_number  # function: the next capture's number
+        self.count = sectors.counts[MAIN]
+        self.generation = 0
+        self.at = UNITS
+        self.ready_end = 1  # generations below it were prepared
+        self.snapshot_generation = 0  # of the newest sector with a valid snapshot
+        self.start = bytearray(self.count)
+        self.opened_at = array("I", [0] * self.count)  # next capture's number when a sector was opened
+        self.moved_low = array("I", [0] * self.count)  # capture numbers that moved records of a sector are about
+        self.moved_high = array("I", [0] * self.count)
+
+    def hand_over(self, generation, _prefix, start):
+        """Take one more prepared sector into use (or leave it out)."""
+        index = generation % self.count
+        self.start[index] = start
+        self.moved_low[index] = self.moved_high[index] = self.opened_at[index] = 0
+        self.ready_end = generation + 1
+
+    def spare(self):
+        """How many prepared sectors lie ahead."""
+        count = 0
+        for generation in range(self.generation + 1, self.ready_end):
+            count += self.start[generation % self.count] != UNUSABLE
+        return count
+
+    def sector_units(self):
+        """Units that a newly opened sector has for records: the last one is for the word that the next is open."""
+        opening = units_for(_OPEN_OCTETS) + units_for(1 + self._index.snapshot_octets())
+        return UNITS - HEAD - opening - 1
+
+    def free_units(self):
+        """Erased units for records, in this sector and the prepared ones."""
+        return max(0, UNITS - 1 - self.at) + self.spare() * self.sector_units()
+
+    def oldest(self):
+        """The oldest generation that may hold records."""
+        return max(1, self.ready_end - self.count)
+
+    def generation_of(self, place):
+        """The generation whose sector holds a place."""
+        index = place // UNITS - self.sectors.counts[0]
+        return self.generation - (self.generation - index) % self.count
+
+    def append(self, kind, body):
+        """Put one record on flash and return its place. Full or OSError: it is not there."""
+        payload = bytes((kind,)) + bytes(body)
+        units = units_for(len(payload))
+        for attempt in range(_ATTEMPTS):
+            if attempt == 2 or self.at + units > UNITS - 1:
+                self._open()
+            if self.at + units > UNITS - 1:
+                continue
+            at = self.at
+            self.at = at + units  # spent, whatever comes
+            if self._write(at, payload):
+                return self.sectors.sector(MAIN, self.generation) * UNITS + at
+        raise OSError(_EIO)
+
+    def moved(self, low, high):
+        """Note that a record about these captures was moved into this sector."""
+        index = self.generation % self.count
+        if self.moved_high[index] == 0:
+            self.moved_low[index], self.moved_high[index] = low, high
+        else:
+            self.moved_low[index] = min(self.moved_low[index], low)
+            self.moved_high[index] = max(self.moved_high[index], high)
+
+    def begin(self, generation, at):
+        """Open a prepared sector: say what it follows, then all that is known."""
+        before = self.generation % self.count
+        low, high = (self.moved_low[before], self.moved_high[before]) if self.generation else (0, 0)
+        self.generation, self.at = generation, at
+        here = generation % self.count
+        self.opened_at[here] = self._next_number()
+        self.moved_low[here] = self.moved_high[here] = 0
+        opening = struct.pack("<IIII", self.opened_at[here], low, high, self._index.boot)[: _OPEN_OCTETS - 1]
+        self._index.number = max(self._index.number, self.opened_at[here])
+        snapshot = self._index.snapshot()
+        for payload in (bytes((records.KIND_OPEN,)) + opening, bytes((records.KIND_SNAPSHOT,)) + snapshot):
+            for _attempt in range(_ATTEMPTS):
+                at = self.at
+                if at + units_for(len(payload)) > UNITS - 1:
+                    break
+                self.at = at + units_for(len(payload))
+                if self._write(at, payload):
+                    if payload[0] == records.KIND_SNAPSHOT:
+                        self.snapshot_generation = generation
+                    break
+
+    def _open(self):
+        """Go on to the next prepared sector."""
+        generation = self.generation + 1
+        while generation < self.ready_end and self.start[generation % self.count] == UNUSABLE:
+            generation += 1
+        if generation >= self.ready_end:
+            raise Full
+        if self.at < UNITS:
+            self._write(self.at, bytes((records.KIND_NEXT,)))
+            self.at += 1
+        self.begin(generation, self.start[generation % self.count])
+
+    def _write(self, at, payload):
+        """Program one frame, its first unit before the others, and read it back."""
+        sectors = self.sectors
+        octets = frame(payload, at, sectors.prefix(MAIN, self.generation))
+        base = sectors.sector(MAIN, self.generation) * SECTOR + at * UNIT
+        view = memoryview(octets)
+        for first, end in ((0, UNIT), (UNIT, len(octets))):
+            if first < end:
+                try:
+                    sectors.flash.program(base + first, view[first:end])
+                except OSError:
+                    pass  # what the flash holds decides
+        sectors.stale()
+        try:
+            return bytes(sectors.view(base, len(octets))) == bytes(octets)
+        except OSError:
+            return False
