@@ -2,10 +2,13 @@
 
 from micropython import const
 
-from firmware.seal import cose
+from firmware.seal import cose, report
+from firmware.seal.cbor import Writer
 
-_COUNTERS_MAX = const(32)  # kinds of things that are counted; a name beyond counts under "other"
-_NONCE_OCTETS = const(8)
+_COUNTERS_MAX = const(24)  # kinds of things that are counted; a name beyond counts under "other"
+_NAME_MAX = const(32)
+_NOTES_MAX = const(8)
+_REPORT_OCTETS_MAX = const(1536)  # 25 counters of at most 32 + 7 octets, notes, and 140 octets for the rest
 
 
 class Health:
@@ -19,42 +22,41 @@ class Health:
 
     def count(self, name: str) -> None:
         """Something happened that people may want to know of."""
+        name = name[:_NAME_MAX]
         if name not in self._counters and len(self._counters) >= _COUNTERS_MAX:
             name = "other"
         self._counters[name] = self._counters.get(name, 0) + 1
 
     def report(self) -> bytes:
         """A signed report that asks for the platform's time."""
-        from firmware.seal import report
-
         hub = self._hub
-        self.nonce = hub.random_octets(_NONCE_OCTETS)
+        self.nonce = hub.random_octets(report.NONCE_OCTETS)
         self._asked_ms = self.reported_ms = hub.ticks.now_ms()
-        payload = report.payload(self.facts())
-        return cose.sign1(hub.keys.signing, cose.protected(cose.HEALTH, hub.keys.signing_kid), payload)
+        self.answered.clear()
+        writer = Writer(bytearray(_REPORT_OCTETS_MAX))
+        report.health_payload(writer, self._facts())
+        header = cose.protected(cose.HEALTH, hub.keys.signing_kid)
+        return cose.sign1(hub.keys.signing, header, memoryview(writer.buffer)[: writer.at])
 
-    def facts(self) -> dict:
-        """What the report says."""
-        hub = self._hub
-        journal = hub.journal
-        counters = dict(self._counters)
-        for name in ("faults",):
-            if getattr(hub.radio, name):
-                counters["radio " + name] = getattr(hub.radio, name)
-        return {
-            "hub": hub.keys.hub_id,
-            "chain": journal.chain,
-            "sequence": journal.next_sequence - 1,
-            "capture": journal.next_capture - 1,
-            "time_s": hub.timekeeper.time_s(),
-            "quality": hub.timekeeper.quality,
-            "fix": journal.fix_for(journal.boot),
-            "waiting": journal.waiting(),
-            "nonce": self.nonce,
-            "counters": counters,
-            "notes": journal.notes,
-            "jump_s": hub.timekeeper.jump_s,
-        }
+    def _facts(self):
+        hub, journal, timekeeper = self._hub, self._hub.journal, self._hub.timekeeper
+        facts = report.Facts(
+            hub.keys.hub_id,
+            journal.chain,
+            journal.next_sequence - 1,
+            journal.next_capture - 1,
+            timekeeper.time_s(),
+            timekeeper.quality,
+            journal.fix_for(journal.boot) if timekeeper.quality else None,
+            journal.waiting(),
+        )
+        facts.nonce = self.nonce
+        facts.counters = dict(self._counters)
+        if hub.radio.faults:
+            facts.counters["radio faults"] = hub.radio.faults
+        facts.notes = tuple(journal.notes)[:_NOTES_MAX]
+        facts.jump_s = timekeeper.jump_s
+        return facts
 
     def will(self) -> bytes:
         """What the broker says when the hub falls silent: nothing but that; unsigned, and judged so."""

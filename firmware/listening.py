@@ -10,6 +10,7 @@ from firmware.journal.records import BOND_CHANGED, Session
 _LISTEN_MS = const(60_000)
 _REST_FAILED_MS = const(5_000)  # after a visit that gave nothing; doubled each time it does so again
 _REST_MAX_MS = const(300_000)
+_IGNORED_MS = const(1_000)  # an advert that wants nothing of us now: the next one may
 _DESCRIPTION_OCTETS_MAX = const(200)  # the journal's limit
 
 
@@ -206,7 +207,7 @@ class Listening:
         row = drivers.row(device.row_name)
         wants = advert.wants(row, advert.parse(advert_octets, response_octets))
         if wants is None or (wants == "pairing" and not hub.window_open()):
-            device.rest(self.heard_ms, False, row)
+            device.not_before_ms = self.heard_ms + _IGNORED_MS
             return
         if hub.journal.room() < hub.journal.needed(row.burst, row.value_octets_max):
             hub.needs_help("no_room")

@@ -9,7 +9,7 @@ from firmware.seal.batch import BUFFER_OCTETS, Batch, Head
 from firmware.seal.cbor import Writer
 
 _CAPTURES_MAX = 64  # more never fit into one envelope: a capture takes 25 octets and more
-_NO_FIX = 0  # as a fix's time since boot: none is that early
+_JOINT_CAPTURES_MAX = 16  # other devices' captures between two visits of one
 FORMAT = 1
 
 
@@ -31,9 +31,7 @@ class Sealing:
         numbers = journal.pending(_CAPTURES_MAX)
         if not numbers:
             return False
-        timekeeper = self._timekeeper
-        fix = journal.fix_for(journal.boot)
-        self._make_plan(numbers, timekeeper.time_s(), timekeeper.quality, fix, 0)
+        self._make_plan(numbers, 0)
         return True
 
     def envelope(self, sequence: int) -> memoryview:
@@ -49,25 +47,26 @@ class Sealing:
             numbers = []
             for first, count in plan.captures:
                 numbers.extend(range(first, first + count))
-            fix = self._journal.fix_for(self._journal.boot)
-            sequence = self._make_plan(numbers, self._timekeeper.time_s(), self._timekeeper.quality, fix, sequence)
+            sequence = self._make_plan(numbers, sequence)
             plan = self._journal.read_plan(sequence)
             length = self._build(plan)
             if length is None or self._hash(length) != plan.hash:
                 raise OutOfTurn
         return cose.sign1_in(self._buffer, self._batch.start, length, self._key, self._header)
 
-    def _make_plan(self, numbers, sealed_s, quality, fix, replaces) -> int:
-        journal = self._journal
+    def _make_plan(self, numbers, replaces) -> int:
+        journal, timekeeper = self._journal, self._timekeeper
         sequence = journal.next_sequence
+        quality = timekeeper.quality
+        fix = journal.fix_for(journal.boot) if quality else None
         draft = Plan(
             sequence=sequence,
             previous=journal.last_hash,
             captures=(),
-            sealed_s=sealed_s,
+            sealed_s=timekeeper.time_s(),
             quality=quality,
             fix_boot=journal.boot,
-            fix_mono_ms=fix.mono_ms if fix else _NO_FIX,
+            fix_mono_ms=fix.mono_ms if fix else 0,
             kid=self._kid,
             format=FORMAT,
             hash=b"",
@@ -78,7 +77,7 @@ class Sealing:
             Plan(
                 draft.sequence,
                 draft.previous,
-                tuple([tuple(one) for one in self._batch.ranges]),
+                self._batch.ranges,
                 draft.sealed_s,
                 draft.quality,
                 draft.fix_boot,
@@ -94,7 +93,7 @@ class Sealing:
     def _build(self, plan):
         """The payload's length, or None when it cannot be made again."""
         journal = self._journal
-        fix = journal.fix_at(plan.fix_boot, plan.fix_mono_ms) if plan.fix_mono_ms != _NO_FIX else None
+        fix = journal.fix_at(plan.fix_boot, plan.fix_mono_ms) if plan.quality else None
         numbers = []
         for first, count in plan.captures:
             numbers.extend(range(first, first + count))
@@ -102,7 +101,7 @@ class Sealing:
             length = self._fill(plan, numbers, fix)
         except (PeerError, ValueError):
             return None
-        return length if tuple([tuple(one) for one in self._batch.ranges]) == tuple(plan.captures) else None
+        return length if self._batch.ranges == tuple(plan.captures) else None
 
     def _fill(self, plan, numbers, fix):
         """Write the payload: as many of these captures as fit, and the descriptions that this chain has not told."""
@@ -129,13 +128,35 @@ class Sealing:
                 capture = capture._replace(flags=capture.flags | BOND_CHANGED)
             # A later fix of the sealing boot must not change what was sealed before it.
             timing = fix if capture.boot == plan.fix_boot else journal.fix_for(capture.boot)
-            if not batch.add(capture, session, timing, _decoded(capture, session)):
+            outcome = _decoded(capture, session)
+            if not batch.add(capture, session, timing, outcome, self._repeats(capture, session, outcome)):
                 break
             if session is not None and session.description and journal.described_in(session.description, plan.sequence):
                 described[session.description] = True
         for number in sorted(described):
             batch.describe(number, journal.description(number))
         return batch.finish()
+
+    def _repeats(self, capture, session, outcome) -> bool:
+        """Whether this may be a reading that was kept before and not confirmed, sent again without a time of its own.
+
+        The host does not tell why a link ended, so equal octets at the joint of two visits have to do: the last value
+        of a device's earlier visit and the next one that it sent, from a device that keeps what is unconfirmed.
+        """
+        if session is None or isinstance(outcome, str) or drivers.row(session.row).memory == "none":
+            return False
+        for measurement in outcome:
+            if measurement.device_time_state == "ok":
+                return False
+        for number in range(capture.number - 1, max(0, capture.number - 1 - _JOINT_CAPTURES_MAX), -1):
+            try:
+                before = self._journal.read(number)
+            except ValueError:
+                return False
+            if before.device == capture.device:
+                apart = (before.boot, before.visit) != (capture.boot, capture.visit)
+                return bool(outcome) and apart and before.handle == capture.handle and before.value == capture.value
+        return False
 
     def _hash(self, length):
         start = self._batch.start

@@ -1,0 +1,188 @@
+"""From captures on flash to envelopes that a foreign library reads: the hub's stages joined, without a radio."""
+
+import hashlib
+import os
+import struct
+
+import pytest
+
+from firmware.health import Health
+from firmware.journal import records
+from firmware.journal.journal import Journal
+from firmware.listening import SESSION_FIELDS
+from firmware.seal import p256
+from firmware.sealing import Sealing
+from firmware.timekeeping import Timekeeper
+from tools.backend.keys import load_point
+from tools.inspect.envelope import decode_envelope
+from tools.simulator.nor import Nor
+
+START_S = 1_767_600_000
+CUFF = bytes.fromhex("c0a1b2c3d401")
+KEY = hashlib.sha256(b"a test's signing key").digest()
+POINT = p256.public_key(KEY)
+MEASUREMENT, CLOCK = 0x2A35, b"\xea\x07\x01\x05\x09\x00\x00"
+
+
+class Ticks:
+    """Time that stands until it is moved."""
+
+    def __init__(self):
+        self.ms = 0
+
+    def now_ms(self):
+        return self.ms
+
+    def flag(self):
+        return None
+
+
+class Keys:
+    hub_id = bytes.fromhex("a1b2c3d4e5f6")
+    signing = KEY
+    signing_kid = p256.key_id(POINT)
+
+
+class Bench:
+    """What a hub is, as far as sealing asks."""
+
+    def __init__(self, flash=None, sectors=16):
+        self.flash = flash or Nor(sectors)
+        self.ticks = Ticks()
+        self.journal = Journal(self.flash, os.urandom)
+        self.timekeeper = Timekeeper(self.ticks.now_ms, START_S, self.journal.boot)
+        self.keys = Keys
+        self.health = Health(self)
+        self.sealing = Sealing(self)
+        self.visit = 0
+        while self.journal.tidy():
+            pass
+
+    def fixed(self, time_s):
+        self.timekeeper.ntp(time_s, 1040)
+        self.journal.fix(self.timekeeper.new_fix())
+
+    def visited(self, values, row="ad_ua651ble", security=10, device=0):
+        """A visit as firmware/listening.py leaves it: session, then captures."""
+        self.visit += 1
+        facts = (self.visit, self.journal.boot, device, CUFF, 1, row, security, self.ticks.ms, CLOCK, self.ticks.ms)
+        characteristics = ((18, struct.pack("<H", MEASUREMENT)), (30, b"\x19\x2a"))
+        self.journal.session(records.Session(*facts, True, 60, characteristics, 0))
+        for value in values:
+            self.ticks.ms += 400
+            clock = self.timekeeper
+            self.journal.capture(
+                self.visit, device, 18, security | 1, self.ticks.ms, clock.time_s(), clock.quality, value
+            )
+
+    def sent(self):
+        """Every open plan's envelope, as it would travel."""
+        while self.sealing.seal():
+            pass
+        return {sequence: bytes(self.sealing.envelope(sequence)) for sequence in self.journal.open_plans()}
+
+
+def blood_pressure(minute, systolic=128, clock=True):
+    """A UA-651BLE's value: 19 octets with time, pulse and status (GATT 2A35)."""
+    flags = 0x16 if clock else 0x14
+    time = struct.pack("<HBBBBB", 2026, 1, 5, 9, minute, 0) if clock else b""
+    return struct.pack("<BHHH", flags, systolic, 82, 97) + time + struct.pack("<HH", 71, 0) + (b"" if clock else b"")
+
+
+def opened(octets):
+    return decode_envelope(octets, lambda kid: load_point(POINT))
+
+
+def test_session_fields_are_those_of_the_record():
+    assert records.Session._fields == SESSION_FIELDS
+
+
+@pytest.mark.promise("P5")
+def test_envelopes_join_into_a_chain_and_name_every_capture():
+    bench = Bench()
+    for minute in range(3):
+        bench.visited([blood_pressure(minute), blood_pressure(minute, 131)])
+        bench.sealing.seal()
+    envelopes = [opened(octets) for octets in bench.sent().values()]
+    assert [one.sequence for one in envelopes] == [1, 2, 3]
+    assert envelopes[0].previous == bytes(32).hex() or envelopes[0].previous == bytes(32)
+    for before, after in zip(envelopes, envelopes[1:], strict=False):
+        assert after.previous == before.hash
+    assert [number for one in envelopes for first, count in one.captures for number in range(first, first + count)] == [
+        1, 2, 3, 4, 5, 6,
+    ]  # fmt: skip
+
+
+@pytest.mark.promise("P6")
+def test_a_retry_after_a_reboot_gives_the_same_octets():
+    bench = Bench()
+    bench.visited([blood_pressure(0)])
+    bench.fixed(START_S + 7000)
+    bench.visited([blood_pressure(1), blood_pressure(2)])
+    first = bench.sent()
+    bench.fixed(START_S + 9000)  # a later fix changes nothing that was sealed
+    assert bench.sent() == first
+    again = Bench(flash=bench.flash)
+    again.fixed(START_S + 20000)
+    assert {sequence: bytes(again.sealing.envelope(sequence)) for sequence in again.journal.open_plans()} == first
+
+
+@pytest.mark.promise("P9")
+def test_a_capture_from_before_the_first_fix_is_timed_afterwards():
+    bench = Bench()
+    bench.ticks.ms = 10_000
+    bench.visited([blood_pressure(0)])  # at 10.4 s after the boot, by the floor
+    bench.ticks.ms = 70_000
+    bench.fixed(START_S + 86_400)
+    envelope = opened(bench.sent()[1])
+    assert envelope.readings[0]["hub_time"] == "2026-01-06T07:59:00Z"  # START_S + 86400 s, less 59.6 s, in whole seconds
+    assert "timed_afterwards" in str(envelope.readings[0])
+
+
+def test_a_fix_that_came_after_the_seal_leaves_it_as_it_was():
+    bench = Bench()
+    bench.visited([blood_pressure(0)])
+    before = bench.sent()
+    bench.fixed(START_S + 86_400)
+    assert bench.sent() == before and "plan replaced" not in bench.health._counters
+
+
+@pytest.mark.promise("P4")
+def test_a_timeless_resend_across_two_visits_is_marked_and_a_second_reading_is_not():
+    bench = Bench()
+    timeless = blood_pressure(0, clock=False)
+    bench.visited([timeless, timeless])  # two in one visit: two readings
+    bench.visited([timeless])  # at the joint: perhaps the second again
+    bench.visited([blood_pressure(1)])
+    bench.visited([blood_pressure(1)])  # it has its own time: the platform knows it by that
+    readings = [one for octets in bench.sent().values() for one in opened(octets).readings]
+    assert ["possible_repeat" in one["flags"] for one in readings] == [False, False, True, False, False]
+
+
+def test_octets_that_no_driver_understands_travel_with_the_reason():
+    bench = Bench()
+    bench.visited([b"\x16\x80", blood_pressure(0)])
+    envelope = opened(bench.sent()[1])
+    assert len(envelope.readings) == 1 and len(envelope.undecoded) == 1
+    assert envelope.undecoded[0]["reason"] == "short"
+
+
+def test_figures_of_one_reading_and_of_sixteen():
+    lone = Bench()
+    lone.fixed(START_S + 100)
+    lone.journal.describe(b"\xa1\x65model\x66UA-651")
+    programmed = lone.flash.programmed_octets
+    lone.visited([blood_pressure(0)])
+    octets = lone.sent()[1]
+    lone.journal.receipt(records.Receipt(1, 0, 0))
+    assert len(octets) <= 220
+    assert lone.flash.programmed_octets - programmed <= 288
+    many = Bench()
+    many.fixed(START_S + 100)
+    programmed = many.flash.programmed_octets
+    many.visited([blood_pressure(minute, 110 + minute) for minute in range(16)])
+    sent = many.sent()
+    many.journal.receipt(records.Receipt(1, 0, 0))
+    assert list(sent) == [1] and len(opened(sent[1]).readings) == 16
+    assert len(sent[1]) <= 50 * 16
+    assert many.flash.programmed_octets - programmed <= 84 * 16
