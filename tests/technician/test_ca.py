@@ -14,7 +14,7 @@ from firmware.contracts import PeerError
 from tools.technician import ca
 
 HUB = "24d7eb0a1b2c"
-NOW = datetime.datetime(2026, 1, 5, 8, tzinfo=datetime.timezone.utc)
+NOW = datetime.datetime(2026, 1, 5, 8, tzinfo=datetime.UTC)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,9 @@ def test_dates_and_usage_of_the_variants_are_refused(authority):
     ):
         broker = authority.broker("broker.demo", **wrong)
         with pytest.raises(VerificationError):
-            verifier(authority).build_server_verifier(x509.DNSName("broker.demo")).verify(broker.certificate, [])
+            verifier(authority).build_server_verifier(x509.DNSName("broker.demo")).verify(
+                broker.certificate, []
+            )
 
 
 def test_a_hubs_request_becomes_a_certificate_for_its_own_key_and_for_clients_alone(authority):
@@ -79,7 +81,10 @@ def test_a_hubs_request_becomes_a_certificate_for_its_own_key_and_for_clients_al
         (b"\x30\x03\x02\x01\x00", "request malformed"),
         (bytes(2000), "request too long"),
         (request(ec.generate_private_key(ec.SECP256R1()), "24d7eb0a1b2d"), "request name"),
-        (request(ec.generate_private_key(ec.SECP256R1()), "24d7eb0a1b2d", tampered=True), "request signature"),
+        (
+            request(ec.generate_private_key(ec.SECP256R1()), "24d7eb0a1b2d", tampered=True),
+            "request signature",
+        ),
         (request(ec.generate_private_key(ec.SECP384R1())), "request key"),
     ],
 )

@@ -1,7 +1,7 @@
-"""The certificate authority of a programme: it signs brokers, hubs and the platform, and nobody else's word counts.
+"""A programme's certificate authority: it signs brokers, hubs and the platform; nobody else's word counts.
 
-All keys are P-256 and all signatures RFC 6979, so that one random source gives one set of octets. A source is a
-callable n -> n octets: os.urandom for a programme, `seeded` for the twin, where two seeds share no key.
+All keys are P-256 and all signatures RFC 6979, so that one random source gives one set of octets. A source is
+a callable n -> n octets: os.urandom for a programme, `seeded` for the twin, where two seeds share no key.
 """
 
 import datetime
@@ -26,10 +26,10 @@ SERVER = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 HUB_NAME = re.compile(r"[0-9a-f]{12}")  # machine.unique_id(), as in the topics
 
-# Good in the twin's virtual time and by the host's own clock, which mbedTLS on the unix port asks; the end stays
-# below 2050, where X.509 changes from UTCTime to GeneralizedTime.
-VALID_FROM = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
-VALID_TO = datetime.datetime(2049, 12, 31, tzinfo=datetime.timezone.utc)
+# Good in the twin's virtual time and by the host's own clock, which mbedTLS on the unix port asks; the end
+# stays below 2050, where X.509 changes from UTCTime to GeneralizedTime.
+VALID_FROM = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+VALID_TO = datetime.datetime(2049, 12, 31, tzinfo=datetime.UTC)
 
 # SEC 2, 2.4.2: the order of P-256.
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -169,7 +169,7 @@ class Authority:
         valid_from: datetime.datetime | None = None,
         valid_to: datetime.datetime | None = None,
     ) -> bytes:
-        """Certificate (DER) for a hub's own key; PeerError unless the request is that hub's and signed by that key."""
+        """Certificate (DER) for a hub's key; PeerError unless that hub asks, signed by that key."""
         public = check_request(request_der, hub)
         certificate = self._issue(hub, public, usage, valid_from, valid_to)
         return certificate.public_bytes(serialization.Encoding.DER)
@@ -191,8 +191,8 @@ class Authority:
             builder = builder.add_extension(x509.ExtendedKeyUsage(list(usage)), critical=False)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(list(names)), critical=False)
-        issuer = self.identity.key.public_key()
-        builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.identity.key.public_key())
+        builder = builder.add_extension(issuer, critical=False)
         return _sign(builder, self.identity.key)
 
     def _builder(

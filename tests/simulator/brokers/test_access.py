@@ -1,6 +1,7 @@
-"""One table of what is allowed and forbidden, run with a real client against every broker that telehub starts.
+"""What is allowed and forbidden: one table, a real client, and every broker that telehub starts.
 
-Judged by what arrives: brokers differ in how they say no (Mosquitto grants a subscription and delivers nothing).
+Judged by what arrives: brokers differ in how they say no (Mosquitto grants a subscription and delivers
+nothing).
 """
 
 import ssl
@@ -12,7 +13,9 @@ from tests.simulator.brokers.running import AUTHORITY, CLIENTS, HUB, OTHER, Clie
 from tools.simulator.brokers import access
 from tools.technician import ca
 
-_SETTLED_S = 0.5  # until the broker has seen a DISCONNECT: amqtt loses what it sends into a closing connection
+_SETTLED_S = (
+    0.5  # until the broker has seen a DISCONNECT: amqtt loses what it sends into a closing connection
+)
 MARK = b"the mark after which nothing earlier can follow"
 
 
@@ -46,7 +49,9 @@ NOWHERE = [
 ]
 
 
-@pytest.fixture(scope="module", params=["embedded", pytest.param("mosquitto", marks=pytest.mark.needs("mosquitto"))])
+@pytest.fixture(
+    scope="module", params=["embedded", pytest.param("mosquitto", marks=pytest.mark.needs("mosquitto"))]
+)
 def port(request):
     with running(request.param) as port:
         yield port

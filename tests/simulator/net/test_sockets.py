@@ -78,7 +78,11 @@ timed("nobody", connect, None, 1)
         ("refuse", {"None": [40, ["OSError", 104]], "2": [40, ["OSError", 104]]}),
         (
             "mute connect",
-            {"None": [18_000, ["OSError", 113]], "2": [2_100, ["OSError", 116]], "0.05": [100, ["OSError", 116]]},
+            {
+                "None": [18_000, ["OSError", 113]],
+                "2": [2_100, ["OSError", 116]],
+                "0.05": [100, ["OSError", 116]],
+            },
         ),
     ],
 )
@@ -101,7 +105,9 @@ sock.close()
 """
     )
     assert told["new"][1] == ["OSError", 128]
-    assert told["new poll"] == 4 | 16  # modsocket.c: "New (unconnected) sockets are writable and have HUP set"
+    assert (
+        told["new poll"] == 4 | 16
+    )  # modsocket.c: "New (unconnected) sockets are writable and have HUP set"
     assert told["closed"][1] == ["OSError", 9]
 
 

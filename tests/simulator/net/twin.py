@@ -17,7 +17,6 @@ NAME = "24d7eb0a1b2c"
 BROKER_NAME = "broker.demo"
 START_S = 1767599700  # 2026-01-05 07:55 UTC
 _HEAP_OCTETS = 256 * 1024
-_TICK_S = 0.05
 
 AUTHORITY = ca.Authority(ca.seeded(1, "ca"))
 BROKER = AUTHORITY.broker(BROKER_NAME)
@@ -79,12 +78,14 @@ class World:
             self.loop.close()
         try:
             return json.loads(self.hub.result)
-        except ValueError:
-            raise AssertionError(self.hub.result) from None
+        except (TypeError, ValueError):
+            raise AssertionError(self.hub.result, self.hub.exit_code) from None
 
     async def _until_ended(self, meanwhile):
         task = self.loop.create_task(meanwhile()) if meanwhile else None
-        while self.hub.alive:
-            await asyncio.sleep(_TICK_S)
+        ended = asyncio.Event()
+        self.hub.on_power.append(lambda on: on or ended.set())
+        if self.hub.alive:
+            await ended.wait()
         if task is not None:
             await task

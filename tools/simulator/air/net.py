@@ -1,16 +1,17 @@
 """The network of the air: a home router, the internet behind it, and what can go wrong with both.
 
-- `Net.listen(address, port, service)` puts a server there; `service(endpoint)` is called per connection (net_tcp.py).
-  The `Listener` that comes back has the switches of a bad server: `fault`, `fault_after`.
+- `Net.listen(address, port, service)` puts a server there; `service(endpoint)` is called per connection
+  (net_tcp.py). The `Listener` that comes back has the switches of a bad server: `fault`, `fault_after`.
 - `Net.udp[(address, port)] = handler(octets, reply)` answers datagrams (net_dns.py, net_ntp.py).
 - `Net.names` is the zone of the DNS server.
 - `Net.up = False`: the router forwards nothing; TCP sends again as lwIP does, UDP is lost.
-- `Net.attach(hub, station)` gives a hub its sockets (net_sockets.py); `station.connected` and `station.reachable` (wifi.py)
-  say whether its Wi-Fi carries them.
-- `Net.close()`, when all hubs are off and the loop has stopped, ends what real sockets, processes and tasks are left.
+- `Net.attach(hub, station)` gives a hub its sockets (net_sockets.py); `station.connected` and
+  `station.reachable` (wifi.py) say whether its Wi-Fi carries them.
+- `Net.close()`, when all hubs are off and the loop has stopped, ends what real sockets, processes and tasks
+  are left.
 
-All times are virtual. Nothing here depends on how many octets a TLS handshake takes: an ECDSA signature varies by two
-octets from run to run, so every duration is counted in sends and round trips.
+All times are virtual. Nothing here depends on how many octets a TLS handshake takes: an ECDSA signature
+varies by two octets from run to run, so every duration is counted in sends and round trips.
 """
 
 from collections.abc import Callable
@@ -76,9 +77,7 @@ class Net:
         listener = self.listeners[(address, port)] = Listener(service)
         return listener
 
-    def send_datagram(
-        self, address: str, port: int, octets: bytes, reply: Callable[[bytes], None]
-    ) -> None:
+    def send_datagram(self, address: str, port: int, octets: bytes, reply: Callable[[bytes], None]) -> None:
         """Carry a datagram to its handler and `reply` with what that answers, if the router forwards both."""
 
         def arrive() -> None:

@@ -24,8 +24,8 @@ _TYPE_A, _CLASS_IN = 1, 1
 _QUESTION = struct.Struct("!HH")
 _HEADER = struct.Struct("!HHHHHH")
 
-# lwIP dns.c: asks after 0, 1, 2 and 4 s and gives a server up 3 s later (DNS_MAX_RETRIES 4, one tick a second), then
-# goes to the next one. Two servers, as most leases name: 14 s until getaddrinfo fails.
+# lwIP dns.c: asks after 0, 1, 2 and 4 s and gives a server up 3 s later (DNS_MAX_RETRIES 4, one tick a
+# second), then goes to the next one. Two servers, as most leases name: 14 s until getaddrinfo fails.
 _ASKS_S = (0, 1, 2, 4)
 _SERVER_S = 7
 
@@ -103,7 +103,9 @@ class Query:
         self._wake = wake
         number = 0x7468
         labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-        question = _HEADER.pack(number, 0x0100, 1, 0, 0, 0) + labels + b"\0" + _QUESTION.pack(_TYPE_A, _CLASS_IN)
+        question = (
+            _HEADER.pack(number, 0x0100, 1, 0, 0, 0) + labels + b"\0" + _QUESTION.pack(_TYPE_A, _CLASS_IN)
+        )
         asks = [
             (index * _SERVER_S + s, server) for index, server in enumerate(net.dns_servers) for s in _ASKS_S
         ]

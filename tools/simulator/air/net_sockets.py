@@ -1,8 +1,8 @@
 """A hub's sockets: what the seam's network calls do. The hub's side is chip/socket.py.
 
-Ops (numbers little-endian, addresses as text or four octets): 50 open, 51 write, 52 read, 53 poll, 54 close, 55 resolve,
-56 resolved, 57 no delay; 70 open a datagram socket, 71 send to, 72 receive from. Nothing here waits: EAGAIN says "not
-yet", and the hub is woken when that may have changed.
+Ops (numbers little-endian, addresses as text or four octets): 50 open, 51 write, 52 read, 53 poll, 54 close,
+55 resolve, 56 resolved, 57 no delay; 70 open a datagram socket, 71 send to, 72 receive from. Nothing here
+waits: EAGAIN says "not yet", and the hub is woken when that may have changed.
 """
 
 import itertools
@@ -133,7 +133,7 @@ class HubSockets:
         socket = self._socket(payload)
         if isinstance(socket, _Datagrams):
             return bytes([WRITABLE | (READABLE if socket.queue else 0)])
-        # As modsocket.c: an error or an end is readable; a reset is writable too, so that a connect learns of it.
+        # As modsocket.c: an error or an end is readable; a reset is writable too, so that connect ends.
         flags = READABLE if socket.received or socket.ended or socket.error else 0
         flags |= WRITABLE if socket.room() else 0
         flags |= ERROR | HANG_UP | WRITABLE if socket.error else 0

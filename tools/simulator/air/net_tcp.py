@@ -1,8 +1,8 @@
 """TCP as a hub meets it: lwIP's small buffers and long patience, over a router that may be gone.
 
-Sources of the numbers: ESP-IDF v5 `components/lwip/Kconfig` (MSS 1440, send buffer and window 5760, RTO 1500 ms, 12
-retransmissions of data and of SYN) and lwIP `tcp.c` (`tcp_backoff`: doubling at each retransmission, at most seven
-times; not while connecting), `err.c` and newlib's `sys/errno.h` for the error numbers.
+Sources of the numbers: ESP-IDF v5 `components/lwip/Kconfig` (MSS 1440, send buffer and window 5760, RTO 1500
+ms, 12 retransmissions of data and of SYN) and lwIP `tcp.c` (`tcp_backoff`: doubling at each retransmission,
+at most seven times; not while connecting), `err.c` and newlib's `sys/errno.h` for the error numbers.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ WINDOW_OCTETS = 5760
 _RTO_S = 1.5
 _SENDS_MAX = 12
 _DOUBLINGS_MAX = 7
-# "dribble": so many octets of each send come singly, 1 ms apart. A fixed count: the length of a handshake varies.
+# "dribble": so many octets of each send come singly, 1 ms apart; a fixed count, since lengths vary.
 _DRIBBLED_OCTETS = 64
 _DRIBBLE_S = 0.001
 
@@ -25,7 +25,7 @@ ECONNABORTED = 113
 
 
 class Pipe:
-    """One direction: items arrive in order, one latency later; lost ones are sent again until patience ends."""
+    """One direction: items come in order, one latency later; lost ones are sent again, for a while."""
 
     def __init__(self, net: Net, linked: Callable[[], bool], arrive: Callable, give_up: Callable[[], None]):
         self._net = net

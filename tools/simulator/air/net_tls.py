@@ -1,4 +1,4 @@
-"""TLS terminated in the air: OpenSSL on memory, so that it runs in virtual time and sees the client's certificate.
+"""TLS ended in the air: OpenSSL on memory, so that it runs in virtual time and tells the client's name.
 
 TLS 1.2 and one suite, as the ESP32's mbedTLS has them (ESP-IDF leaves TLS 1.3 off); no tickets, so that a
 handshake is always the same messages in the same sends.
@@ -30,7 +30,7 @@ def server_context(identity: Identity, authority_pem: bytes | None) -> ssl.SSLCo
 
 
 def load(context: ssl.SSLContext, identity: Identity) -> None:
-    """Give a context its certificate and key; OpenSSL's wrapper reads files only, so they exist for a moment."""
+    """Give a context its certificate and key; Python's ssl reads files only, so they exist for a moment."""
     handle, path = tempfile.mkstemp()
     try:
         with os.fdopen(handle, "wb") as file:
@@ -41,7 +41,8 @@ def load(context: ssl.SSLContext, identity: Identity) -> None:
 
 
 class TlsService:
-    """Stands before a plain service: `service(endpoint)` is called when a handshake is done, with the client's name."""
+    """Stands before a plain service: calls `service(endpoint)` when a handshake is done; endpoint.name is the
+    client."""
 
     def __init__(self, context: ssl.SSLContext, service: Callable):
         self.context = context

@@ -1,4 +1,4 @@
-"""A hub's virtual connections carried to a real socket: TLS and MQTT are between the hub and the real broker alone.
+"""A hub's virtual connections carried to a real socket: TLS and MQTT stay between hub and broker.
 
 While a connection is open the world goes at most as fast as the real clock (`loop.outside`).
 """
@@ -104,7 +104,7 @@ class Bridge:
 
 
 def bridge(net: Net, url: str, *, address: str = BROKER, name: str | None = None) -> Listener:
-    """Let hubs reach the broker of `url` (mqtts://host:port) under its name, or under `name`, in the virtual network."""
+    """Let hubs reach the broker of `url` (mqtts://host:port) in the virtual network, as `name` or its own."""
     parts = urlsplit(url)
     if parts.scheme not in ("mqtts", "ssl") or not parts.hostname:
         raise ValueError("a broker's URL is mqtts://host[:port]")
@@ -153,7 +153,7 @@ class _Doorway(asyncio.Protocol):
 
 
 async def expose(net: Net, listener: Listener, host: str = "127.0.0.1") -> int:
-    """Let real clients of this machine reach a virtual server too; returns the port. Time is real from now on."""
+    """Let real clients of this machine reach a virtual server; returns the port. Time is real from now on."""
     net.loop.outside += 1
     server = await net.loop.create_server(lambda: _Doorway(listener.service), host, 0)
 

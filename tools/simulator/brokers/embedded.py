@@ -1,9 +1,10 @@
-"""amqtt's broker in the air's virtual time: TLS is ended by the air, the rules are access.py's, faults are the gate's.
+"""amqtt in the air's virtual time: TLS is ended by the air, the rules are access.py's, faults are gate.py's.
 
-What amqtt does its own way, and what is done about it here: a QoS 1 message to a client whose connection dies while it
-is in flight is dropped after 5 s (a hub asks again: every receipt is repeated on demand); keep-alive is not enforced,
-CONNECT is believed, and wills are sent unchecked (gate.py); a monitor wakes each second (stopped: it would be the
-largest cost of a virtual day); a failed delivery task is an asyncio error that nobody fetched (counted, not fatal).
+What amqtt does its own way, and what is done about it here: a QoS 1 message to a client whose connection dies
+while it is in flight is dropped after 5 s (a hub asks again: every receipt is repeated on demand); keep-alive
+is not enforced, CONNECT is believed, and wills are sent unchecked (gate.py); a monitor wakes each second
+(stopped: it would be the largest cost of a virtual day); a failed delivery task is an asyncio error that
+nobody fetched (counted, not fatal).
 """
 
 import asyncio
@@ -102,7 +103,7 @@ class BackendSession:
         self._receive: Callable[[str, bytes], None] | None = None
 
     def subscribe(self, receive: Callable[[str, bytes], None] | None) -> None:
-        """Have `receive(topic, payload)` called for everything from hubs; None: be away, and find it afterwards."""
+        """Have `receive(topic, payload)` called for what hubs say; None: be away, and find it afterwards."""
         self._receive = receive
         while receive is not None and self._waiting:
             receive(*self._waiting.popleft())
@@ -139,6 +140,7 @@ class EmbeddedBroker:
         self.listener = net.listen(address, port, self.tls)
         self._library: _Tapped | None = None
         self._gates: dict[Gate, None] = {}
+        self._serving: dict[str, asyncio.Task] = {}
         self._tasks: set[asyncio.Task] = set()
         net.on_close(self._close)
 
@@ -215,32 +217,55 @@ class EmbeddedBroker:
         Gate(self, endpoint, self._admit)
 
     def _admit(self, gate: Gate) -> None:
-        assert self._library is not None
         reader = asyncio.StreamReader(loop=self.loop)
         gate.to_library = reader.feed_data
-        self._gates[gate] = None
 
         def gone() -> None:
             self._gates.pop(gate, None)
             reader.feed_eof()
 
         gate.gone = gone
-        streams = StreamReaderAdapter(reader), _Writer(gate)
-        self._run(self._library.external_connected(*streams, _LISTENER))
+        # A client that comes again takes over (MQTT 3.1.4-2). The library does that by halves, so it is to be
+        # quite done with the first connection before it hears of the second.
+        for other in [other for other in self._gates if other.name == gate.name]:
+            other.reset()
+        self._gates[gate] = None
+        assert gate.name is not None
+        before = self._serving.get(gate.name)
+        self._serving[gate.name] = self._run(self._serve(gate, reader, before))
 
-    def _run(self, coroutine) -> None:
+    async def _serve(self, gate: Gate, reader: asyncio.StreamReader, before: asyncio.Task | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        assert self._library is not None
+        library = self._library
+        await library.external_connected(StreamReaderAdapter(reader), _Writer(gate), _LISTENER)
+        session = library.sessions.get(gate.name or "", (None, None))[0]
+        if session is not None and session.clean_session:
+            await library._delete_session(gate.name or "")  # the stopped monitor's other duty
+
+    def _run(self, coroutine) -> asyncio.Task:
         task = self.loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _close(self) -> None:
-        """Cancel what is left of the library, so that nothing of it runs into a closed loop."""
-        if self.loop.is_closed() or self.loop.is_running():
-            return
-        left = [task for task in asyncio.all_tasks(self.loop) if task in self._tasks or _is_librarys({"task": task})]
+        """End the library, so that nothing of it runs into a closed loop."""
+        if not self.loop.is_closed() and not self.loop.is_running():
+            self.loop.run_until_complete(self._stop())
+
+    async def _stop(self) -> None:
+        if self._library is not None:
+            await self._library.shutdown()
+        left = [
+            task
+            for task in asyncio.all_tasks(self.loop)
+            if task in self._tasks or _is_librarys({"task": task})
+        ]
         for task in left:
             task.cancel()
-        self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 def _is_librarys(context: dict) -> bool:

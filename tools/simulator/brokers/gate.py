@@ -1,8 +1,8 @@
-"""What stands between TLS and the broker library: the certificate's name becomes the client, and faults happen here.
+"""Between TLS and the broker library: the certificate's name becomes the client, and faults happen.
 
-The library reads a CONNECT and believes it: it deletes the session of the client id it names before it has asked
-anybody, sends any last will, and never drops a silent client. So the gate rewrites the CONNECT (client id = name in the
-certificate, no keep-alive, no forbidden will) and keeps time itself (MQTT 3.1.1, 3.1.2.10).
+The library reads a CONNECT and believes it: it deletes the session of the client id it names before it has
+asked anybody, sends any last will, and never drops a silent client. So the gate rewrites the CONNECT (client
+id = name in the certificate, no keep-alive, no forbidden will) and keeps time itself (MQTT 3.1.1, 3.1.2.10).
 """
 
 import struct
@@ -130,8 +130,9 @@ class Gate:
         self._endpoint.close()
 
     def reset(self) -> None:
-        """End it as a broker that dies does."""
+        """End it at once."""
         self._endpoint.reset()
+        self._ended(True)
 
     # -- from the client
 
@@ -141,6 +142,8 @@ class Gate:
             return
         self._buffer += octets
         try:
+            if not self._connected and self._buffer[0] >> 4 != CONNECT:
+                raise ValueError("type")
             while True:
                 packet = take_packet(self._buffer)
                 if packet is None:
@@ -215,8 +218,7 @@ class Gate:
             self._timer = None
 
     def _timed_out(self) -> None:
-        self._endpoint.reset()
-        self._ended(True)
+        self.reset()
 
     def _ended(self, _reset: bool) -> None:
         self._stop_clock()

@@ -1,4 +1,4 @@
-"""A real Mosquitto on loopback: client certificates required, their names are the clients, access.py is the ACL."""
+"""A real Mosquitto on loopback: client certificates required, their names the clients, access.py the ACL."""
 
 import os
 import socket
@@ -14,7 +14,8 @@ from tools.technician.ca import Authority, Identity
 _START_S_MAX = 10
 _STOP_S_MAX = 5
 _LOOPBACK = "127.0.0.1"
-# TLS 1.2 at most, as the ESP32's mbedTLS speaks it; Mosquitto's own setting is the least version, not the highest.
+# TLS 1.2 at most, as the ESP32's mbedTLS speaks it; Mosquitto's own setting is the least version, not the
+# highest.
 _OPENSSL = """openssl_conf = telehub
 [telehub]
 ssl_conf = versions
@@ -80,13 +81,19 @@ class Mosquitto:
         command = [str(parts.need("mosquitto")), "-c", str(folder / "mosquitto.conf")]
         env = {**os.environ, "OPENSSL_CONF": str(folder / "openssl.cnf")}
         with log.open("wb") as file:
-            self._process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+            self._process = subprocess.Popen(
+                command, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+            )
         end = time.monotonic() + _START_S_MAX
         while not _listens(self.port):
             if self._process.poll() is not None or time.monotonic() > end:
                 self.stop()
                 raise BrokerDied(log.read_text())
             time.sleep(0.02)
+
+    def log(self) -> str:
+        """What it has said since it started."""
+        return (Path(self._folder.name) / "log").read_text()
 
     def stop(self) -> None:
         """Stop it; sessions are lost."""

@@ -1,4 +1,4 @@
-"""The chip's `errno`: newlib's numbers, where the unix port has Linux's. _boot puts it in the built-in's place."""
+"""The chip's `errno`: newlib's numbers, not Linux's. _boot puts it in the place of the built-in."""
 
 EPERM = 1
 ENOENT = 2

@@ -1,16 +1,14 @@
 """The chip's `socket` (ports/esp32/modsocket.c over lwIP), on the air's network.
 
-As there: a timeout is counted in steps of 100 ms, a name blocks for as long as lwIP asks for it, an address in figures
-answers at once, and a socket that nobody refers to any more is closed by a collection. No listening: a hub serves
-nobody.
+As there: a timeout is counted in steps of 100 ms, a name blocks for as long as lwIP asks for it, an address
+in figures answers at once, and a socket that nobody refers to any more is closed by a collection. No
+listening: a hub serves nobody.
 """
 
 import gc
-import io
-
-import vfs
 
 import _seam
+import vfs
 from micropython import const
 
 AF_INET = 2
@@ -58,8 +56,9 @@ _POLL_INVALID = const(32)
 _IOCTL_POLL = const(3)
 _IOCTL_CLOSE = const(4)
 
-# Python objects have no finaliser here, files have: each socket holds an open /dev/null, whose descriptor comes free
-# when the socket was collected. So the twin, like the chip, lives with sockets that were only forgotten.
+# Python objects have no finaliser here, files have: each socket holds an open /dev/null, whose descriptor
+# comes free when the socket was collected. So the twin, like the chip, lives with sockets that were only
+# forgotten.
 _dev = vfs.VfsPosix("/dev")
 _tokens = {}
 
@@ -115,7 +114,7 @@ def _packed(address):
         return None
 
 
-def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):  # noqa: A002 - the module's own names
+def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
     """[(family, type, proto, name, (address, port))]; blocks while a name is looked up."""
     name = host or "0.0.0.0"
     if _packed(name) is None:
@@ -134,10 +133,10 @@ def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):  # noqa: A002 - the
     return [(AF_INET, type or SOCK_STREAM, proto, host, (address, int(port)))]
 
 
-class socket:  # noqa: N801 - the module's own name
+class socket:
     """A socket of lwIP. What it raises are OSErrors with newlib's numbers."""
 
-    def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0):  # noqa: A002
+    def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0):
         self._datagrams = type == SOCK_DGRAM
         self._number = None
         self._hold = None
@@ -356,55 +355,3 @@ class socket:  # noqa: N801 - the module's own name
     def fileno(self):
         """lwIP's descriptor."""
         return -1 if self._number is None else self._number[0]
-
-
-class Stream(io.IOBase):
-    """What ssl hands to mbedTLS in a socket's place: the C stream protocol, which wants error numbers, not exceptions.
-
-    It also sees when the handshake's arithmetic is due, and has it charged.
-    """
-
-    def __init__(self, sock):
-        self._socket = sock
-        self._heard = False
-        self._charged = False
-
-    def setblocking(self, blocking):
-        """Asked for by the TLS socket's own setblocking."""
-        self._socket.setblocking(blocking)
-
-    def readinto(self, buffer):
-        """One receive; None for "not yet", a negative error number otherwise."""
-        try:
-            octets = self._socket._receive(len(buffer))
-        except OSError as error:
-            return -error.args[0]
-        if octets is None:
-            return None
-        buffer[: len(octets)] = octets
-        self._heard = True
-        return len(octets)
-
-    def write(self, octets):
-        """One send; as readinto."""
-        if self._heard and not self._charged:
-            # The first record after the server's flight: its certificate and signature have been verified, a key made,
-            # a secret agreed and our signature made. mbedTLS does all that at one go, with the interpreter's lock held.
-            self._charged = True
-            _seam.charge("tls.handshake")
-        try:
-            return self._socket.write(octets)
-        except OSError as error:
-            return -error.args[0]
-
-    def ioctl(self, request, argument):
-        """As the socket's, but a close inside a collection is left to the socket's token."""
-        if request == _IOCTL_CLOSE:
-            try:
-                bytearray(1)
-            except MemoryError:
-                return 0  # a finaliser's call: the heap is locked, and so is the seam for us
-        try:
-            return self._socket.ioctl(request, argument)
-        except OSError as error:
-            return -error.args[0]
