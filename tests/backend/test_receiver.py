@@ -1,4 +1,4 @@
-"""Envelopes come in, receipts go out: stored once, in order, as the device sent it, or kept whole and held."""
+"""Envelopes come in, receipts go out: stored once, as the device sent it, or kept whole and held."""
 
 import cbor2
 import pytest

@@ -40,6 +40,7 @@ class Judged:
     kind: str
     identity: str
     time_s: int
+    measured_s: int
     possible_repeat: bool
     held: str  # "", or why a person must decide
     description: int
@@ -178,11 +179,20 @@ def _judged(
         kind=measurement.kind,
         identity=_identity(opened, reading, measurement, part, device=device, held=held),
         time_s=reading["hub_time_s"],
+        measured_s=_measured_s(reading, measurement),
         possible_repeat="possible_repeat" in reading["marks"],
         held=held,
         description=session["description"],
         content=content,
     )
+
+
+def _measured_s(reading: dict[str, Any], measurement: Measurement) -> int:
+    """Where a chart puts it: the device's time, less zone and skew; the hub's where the device tells none."""
+    if measurement.device_time is None or measurement.device_time_state != "ok":
+        return int(reading["hub_time_s"])
+    skew_s = (reading["skew_ms"] or 0) // 1000
+    return int(seconds_of(measurement.device_time) - reading["offset_min"] * 60 - skew_s)
 
 
 def _identity(

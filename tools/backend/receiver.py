@@ -22,7 +22,7 @@ are kept whole can never free anything that is not kept, whoever sent them. What
 | numbers that the source octets do not give | whole | held: readings |
 | a bond that had changed, octets that no driver understands | the rest stored | held: bond, undecoded |
 | a gap before it | stored; the gap is named until it is filled | stored |
-| no envelope at all: no chain, no number | whole | none |
+| no envelope at all: no chain, no number | whole, unless longer than any hub can send | none |
 | a hub that nobody registered | a few, in quarantine | none: there is no key |
 | anything failing, when the hub's bound is full | no | none: what is not kept frees nothing |
 
@@ -45,6 +45,8 @@ from tools.inspect.envelope import Envelope as Opened
 from tools.inspect.envelope import Numbered, authenticate, decode_payload, peek
 
 _FIRST_PREVIOUS = bytes(32).hex()
+# An envelope has at most 2048 octets. What is this long was made by no hub; nobody will want to look at it.
+_OCTETS_KEPT_MAX = 1 << 16
 _NUMBER_MAX = 1 << 53  # beyond any hub's life, and within every number that the store and the pages use
 
 
@@ -91,6 +93,8 @@ class Receiver:
         return receipts
 
     def _take(self, hub: str, octets: bytes, now_s: int) -> Outcome:
+        if len(octets) > _OCTETS_KEPT_MAX:
+            return Outcome(hub, None, False)
         keys = self._keys(hub)
         if keys is None:
             return self._unanswerable(hub, octets, QUARANTINED, "unregistered", now_s)
@@ -187,6 +191,7 @@ class Receiver:
             device=one.device,
             kind=one.kind,
             time_s=one.time_s,
+            measured_s=one.measured_s,
             possible_repeat=one.possible_repeat,
             held=one.held,
             description=one.description,

@@ -1,7 +1,7 @@
 CREATE TABLE schema_version (version INTEGER NOT NULL);
 CREATE TABLE hub (
   hub TEXT PRIMARY KEY, first_seen_s INTEGER NOT NULL, last_seen_s INTEGER NOT NULL,
-  repeats INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0
+  gone_s INTEGER, repeats INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE envelope (
   id INTEGER PRIMARY KEY, hub TEXT NOT NULL, hash TEXT NOT NULL, authentic INTEGER NOT NULL, octets BLOB NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE chain (
 CREATE TABLE reading (
   hub TEXT NOT NULL, chain TEXT NOT NULL, sequence INTEGER NOT NULL, position INTEGER NOT NULL,
   capture INTEGER NOT NULL, identity TEXT NOT NULL UNIQUE, device TEXT NOT NULL,
-  kind TEXT NOT NULL, time_s INTEGER NOT NULL,
+  kind TEXT NOT NULL, time_s INTEGER NOT NULL, measured_s INTEGER NOT NULL,
   possible_repeat INTEGER NOT NULL, held TEXT NOT NULL, description INTEGER NOT NULL, envelope TEXT NOT NULL,
   content TEXT NOT NULL, arrived_s INTEGER NOT NULL,
   PRIMARY KEY (hub, chain, sequence, position)

@@ -71,7 +71,8 @@ class Reading:
     identity: str
     device: str
     kind: str
-    time_s: int
+    time_s: int  # when the hub had it
+    measured_s: int  # when it was measured, as far as the device's clock tells
     possible_repeat: bool
     held: str
     description: int
@@ -175,10 +176,14 @@ class Store:
         """Note that a hub spoke, and count what was answered again or could not be answered."""
         self._execute(
             "INSERT INTO hub (hub, first_seen_s, last_seen_s, repeats, refused) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (hub) DO UPDATE SET last_seen_s = excluded.last_seen_s,"
+            " ON CONFLICT (hub) DO UPDATE SET last_seen_s = excluded.last_seen_s, gone_s = NULL,"
             " repeats = hub.repeats + excluded.repeats, refused = hub.refused + excluded.refused",
             (hub, now_s, now_s, repeats, refused),
         )
+
+    def hub_gone(self, hub: str, now_s: int) -> None:
+        """Note that the broker has lost a hub; the next word from it takes that back."""
+        self._execute("UPDATE hub SET gone_s = ? WHERE hub = ?", (now_s, hub))
 
     def saw_chain(self, hub: str, chain: str, now_s: int) -> None:
         """Note that a chain exists."""
@@ -275,7 +280,7 @@ class Store:
             raise StoreProblem(f"database version {version}; this program knows {SCHEMA_VERSION}")
         with self.transaction():
             if self._version() is None:  # another process may have been first
-                for statement in _SCHEMA.read_text().split(";"):
+                for statement in _SCHEMA.read_text().split(";")[:-1]:
                     self._execute(statement)
                 self._execute("INSERT INTO schema_version (version) VALUES (?)", (SCHEMA_VERSION,))
 
