@@ -3,6 +3,8 @@
 Numbers: newlib's errno.h, lwIP's dns.c and tcp.c, ports/esp32/modsocket.c (see net_tcp.py and net_dns.py).
 """
 
+import asyncio
+
 import pytest
 
 from tests.simulator.net.twin import World
@@ -212,8 +214,6 @@ except OSError as error:
 
 def test_octets_written_while_the_router_is_away_arrive_when_it_is_back(world):
     async def meanwhile():
-        import asyncio
-
         await asyncio.sleep(1.5)
         world.net.up = False
         await asyncio.sleep(10)

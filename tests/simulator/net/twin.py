@@ -5,16 +5,16 @@ import json
 import logging
 import random
 
-from tools.simulator.air import launch, net, net_dns, net_ntp
+from tools.simulator.air import launch
 from tools.simulator.air.board import Board
 from tools.simulator.air.clock import VirtualLoop
 from tools.simulator.air.flash import FlashChip
-from tools.simulator.air.hub import Hub
+from tools.simulator.air.hub import Hub, Preemption
+from tools.simulator.air.net_home import BROKER_NAME, Home
 from tools.simulator.brokers.embedded import EmbeddedBroker
 from tools.technician import ca
 
 NAME = "24d7eb0a1b2c"
-BROKER_NAME = "broker.demo"
 START_S = 1767599700  # 2026-01-05 07:55 UTC
 _HEAP_OCTETS = 256 * 1024
 
@@ -49,27 +49,31 @@ _EPILOGUE = "\nresult = json.dumps(told)\n"
 class World:
     """A loop, a network with broker, DNS and NTP, and one hub."""
 
-    def __init__(self, folder, *, identity=BROKER, ceiling_s=1800.0, station=None):
+    def __init__(self, folder, *, identity=BROKER, ceiling_s=1800.0, station=None, preemption=None):
         self.folder = folder
         self.loop = VirtualLoop(ceiling_s=ceiling_s)
-        self.net = net.Net(self.loop, lambda: START_S + self.loop.time())
-        self.net.names.update({BROKER_NAME: net.BROKER, "pool.ntp.org": net.NTP})
-        self.dns = net_dns.DnsServer(self.net)
-        self.ntp = net_ntp.NtpServer(self.net)
+        home = Home(self.loop, lambda: START_S + self.loop.time())
+        self.net, self.dns, self.ntp = home.net, home.dns, home.ntp
         self.broker = EmbeddedBroker(self.net, identity, AUTHORITY)
         self.heard: list[tuple[str, bytes]] = []
         self.broker.backend.subscribe(lambda topic, payload: self.heard.append((topic, payload)))
-        self.hub = Hub(self.loop)
+        self.preemption = preemption
+        self.hub = Hub(self.loop, chance=random.Random(1), preemption=preemption or Preemption())
         Board(self.hub, bytes.fromhex(NAME), random.Random(1))
         FlashChip(self.hub)
         self.net.attach(self.hub, station)
         self.loop.run_until_complete(self.broker.start())
 
-    def run(self, program, *, meanwhile=None):
-        """Run a program to its end; return what it told."""
+    def boot(self, program):
+        """Start the hub on this program."""
         path = self.folder / "program.py"
         path.write_text(PRELUDE + program + _EPILOGUE)
-        self.hub.boot(launch.command(_HEAP_OCTETS), launch.environment(program=path))
+        env = launch.environment(program=path, preempted=self.preemption is not None)
+        self.hub.boot(launch.command(_HEAP_OCTETS), env)
+
+    def run(self, program, *, meanwhile=None):
+        """Run a program to its end (and what happens `meanwhile`); return what it told."""
+        self.boot(program)
         try:
             self.loop.run_until_complete(self._until_ended(meanwhile))
         finally:
@@ -82,10 +86,9 @@ class World:
             raise AssertionError(self.hub.result, self.hub.exit_code) from None
 
     async def _until_ended(self, meanwhile):
-        task = self.loop.create_task(meanwhile()) if meanwhile else None
+        if meanwhile is not None:
+            await meanwhile()
         ended = asyncio.Event()
         self.hub.on_power.append(lambda on: on or ended.set())
         if self.hub.alive:
             await ended.wait()
-        if task is not None:
-            await task
