@@ -1,4 +1,5 @@
 """Runs on the twin: a small collector on aioble that does what a hub does, without the hub."""
+# ruff: noqa: UP041 - MicroPython knows asyncio.TimeoutError only
 
 import asyncio
 import json

@@ -182,7 +182,7 @@ class Peripheral:
         link.on_gone()
         if self.link is link:
             self.link = None
-        if self._in_pairing_visit and link.encrypted:
+        if self._pairing_mode and self._in_pairing_visit and link.encrypted:
             self._pairing_mode = False
             self._window_until = 0.0
         self._in_pairing_visit = False
