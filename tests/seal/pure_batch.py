@@ -1,4 +1,4 @@
-"""Envelopes from journal facts, against octets made elsewhere (test_vectors.py makes them with cbor2 and OpenSSL)."""
+"""Envelopes from journal facts, against octets made elsewhere: by cbor2 and OpenSSL, in test_vectors.py."""
 
 from binascii import hexlify, unhexlify
 
@@ -23,6 +23,7 @@ HUB = unhexlify("30aea4123456")
 CHAIN = unhexlify("c0ffee0011223344")
 CUFF = unhexlify("c4be840a0b0c")
 SEALED_S = 1767596469  # 2026-01-05T07:01:09Z
+FIX = Fix(7, 5000, SEALED_S - 900, 1, 1100)
 LINK = INDICATED | ENCRYPTED | BONDED
 PRESSURE = unhexlify(
     "1e800052006100ea07010508000947000100" + "00"
@@ -105,7 +106,7 @@ def measured(kind, quantities, **other):
     return made
 
 
-def head(sequence=1500, fix=Fix(7, 5000, SEALED_S - 900, 1, 1100), quality=1, replaces=0, chain_start=None):
+def head(sequence=1500, fix=FIX, quality=1, replaces=0, chain_start=None):
     return Head(HUB, CHAIN, sequence, bytes(32), SEALED_S, quality, fix, replaces, chain_start)
 
 
@@ -155,7 +156,7 @@ def varied():
             chain_start=(unhexlify("0102030405060708"), 77, 990),
         )
     )
-    # Boot 8 had a fix only after the visit: timed afterwards. The clock was never read; kilopascal, then again.
+    # Boot 8 had a fix only after the visit: timed afterwards. The clock was not read; kilopascal, then again.
     late = Fix(8, 60000, SEALED_S - 5000, 1, 900)
     old = session(7, 8, clock_written=False, offset_min=-210, description=0)
     kpa = pressure((171, 109, 130, 71), unit=codes.KPA, exponent=-1)
@@ -188,19 +189,16 @@ def varied():
         6, b"\x00", 9, 12, 1, 21, LINK & ~INDICATED, mono_ms=3800, time_s=SEALED_S - 49, quality=2
     )
     assert batch.add(vendor, scale, None, "unsupported")
-    assert batch.add(
-        vendor._replace(number=7) if hasattr(vendor, "_replace") else with_number(vendor, 7), scale, None, []
-    )
+    assert batch.add(with_number(vendor, 7), scale, None, [])
     # An oximeter that no table knows, by passkey; its session is another visit's.
     other = session(
         13, 9, 2, unhexlify("e4be840a0b0e"), "some_oximeter", unhexlify("ea070105080000"), 2000,
         characteristics=((30, b"\x5e\x2a"),), description=0,
     )  # fmt: skip
-    spot = measured(
-        "pulse_oximetry",
-        ((codes.SPO2, 97, 0, codes.PERCENT), (codes.PULSE_OXIMETER, "NRes"), (codes.PULSE_AMPLITUDE, 43, -1, codes.PERCENT)),
-        status_raw=0x1234560020,
-    )  # fmt: skip
+    pulse = codes.PULSE_OXIMETER, "NRes"
+    amplitude = codes.PULSE_AMPLITUDE, 43, -1, codes.PERCENT
+    quantities = (codes.SPO2, 97, 0, codes.PERCENT), pulse, amplitude
+    spot = measured("pulse_oximetry", quantities, status_raw=0x1234560020)
     kept = capture(
         9, b"\x01", 9, 14, 2, 30, LINK | AUTHENTICATED, mono_ms=9000, time_s=SEALED_S - 10, quality=2
     )
@@ -280,7 +278,7 @@ def test_every_length_of_batch_fits_and_closes():
     buffer = bytearray(BUFFER_OCTETS)
     batch = Batch(buffer)
     for each in (1, 2, 15, 16, 100):
-        for size in range(0, 40):
+        for size in range(40):
             value = bytes(size)
             batch.begin(head())
             at = 0
@@ -301,7 +299,7 @@ def test_one_capture_always_has_room():
     batch.begin(head(2**32 - 1, chain_start=(CHAIN, 2**32 - 1, 2**32 - 1)))
     assert batch.add(capture(2**32 - 1, value), wide, None, readings)
     assert batch.ranges == ((2**32 - 1, 1),)
-    assert not batch.describe(65535, bytes(200)) or True
+    assert batch.describe(65535, bytes(200))
     octets = sealed(batch, buffer)
     assert b"too long" in octets and value in octets and len(octets) <= BUFFER_OCTETS
 

@@ -1,4 +1,4 @@
-"""The octets that pure_batch.py expects, made by other hands: cbor2 writes what FORMAT.md says, OpenSSL signs it."""
+"""The octets that pure_batch.py expects, by other hands: cbor2 writes FORMAT.md, OpenSSL signs."""
 
 import hashlib
 

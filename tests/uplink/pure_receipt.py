@@ -1,4 +1,4 @@
-"""Receipts and time answers, against octets made elsewhere (test_receipt.py makes them with cbor2 and OpenSSL)."""
+"""Receipts and time answers, against octets made elsewhere: by cbor2 and OpenSSL, in test_receipt.py."""
 
 from binascii import hexlify, unhexlify
 
