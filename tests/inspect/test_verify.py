@@ -104,7 +104,8 @@ def test_an_unbroken_row_is_ok(capsys, row):
     code, lines, summary = verify(capsys, row.path, "--keys", row.path)
     assert code == 0
     assert lines[0] == {
-        "file": str(row.path / "000001.cose"), "hub": "30aea4123456", "chain": "c0ffee0011223344", "sequence": 1,
+        "file": str(row.path / "000001.cose"),
+        "hub": "30aea4123456", "chain": "c0ffee0011223344", "sequence": 1,
         "signature": "ok", "chained": "ok", "receipt": "stored", "readings": 2, "error": None,
     }  # fmt: skip
     expected = {
