@@ -129,6 +129,16 @@ asyncio.run(main({}))
     assert world.dns.questions == []
 
 
+def test_waiting_for_a_mute_broker_is_waiting_not_asking(tmp_path):
+    world = World(tmp_path)
+    world.broker.break_as("mute")
+    told = world.run(RUN.replace("sleep_ms(10)", "sleep(3600)"))
+    assert told["error"] == ["TimeoutError"]
+    assert told["ended"] >= 30_000
+    assert world.hub.counters.waits < 100
+    assert world.hub.counters.calls < 300
+
+
 @pytest.mark.parametrize(
     ("fault", "answer"),
     [(None, "20020000"), ("refuse", "20020003"), ("rubbish", "f1f80d30"), ("mute later", "20020000")],
