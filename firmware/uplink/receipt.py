@@ -75,7 +75,11 @@ def _receipt(reader, hub, journal):
     reader.end()
     if sequence not in journal.open_plans():
         raise PeerError("unknown sequence")  # never sealed, or answered before
-    if named != bytes(journal.read_plan(sequence).hash):
+    try:
+        expected = bytes(journal.read_plan(sequence).hash)
+    except ValueError:
+        raise PeerError("unreadable plan")  # flash lost it: nothing proves what this receipt is for
+    if named != expected:
         raise PeerError("wrong hash")
     return Receipt(sequence, status, reason)
 

@@ -164,3 +164,15 @@ def test_what_an_authentic_receipt_may_not_say_is_refused():
     assert reason(maced(payload(), algorithm=6)) == "algorithm"
     assert reason(b"") == "malformed"
     assert reason(b"\xd2" + unhexlify(OF_STORED)[1:]) == "malformed"
+
+
+def test_a_plan_that_flash_lost_frees_nothing():
+    class Torn(Journal):
+        def read_plan(self, sequence):
+            raise ValueError(sequence)
+
+    try:
+        open_message(unhexlify(OF_STORED), RECEIPTS, Torn(), None)
+        assert False
+    except PeerError as error:
+        assert error.args == ("receipt: unreadable plan",)

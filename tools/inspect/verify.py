@@ -218,4 +218,8 @@ def _sentence(summary: dict[str, Any]) -> str:
         for name in ("missing", "forked", "bad", "held", "receipts_alone")
         if summary[name]
     ]
-    return f"{text}: {'; '.join(faults) if faults else 'nothing is missing in this row'}"
+    # Not a fault of this row: such captures may still be on the hub, or in an envelope that lies elsewhere.
+    elsewhere = sum(count for _, count in summary["captures_missing"])
+    if elsewhere:
+        text += f" ({elsewhere} captures between them are not in these envelopes)"
+    return f"{text}: {'; '.join(faults) if faults else 'no envelope is missing in this row'}"
