@@ -127,7 +127,8 @@ def payload(
     sealed_s=None,
 ):
     """An envelope's payload as a map; `more` adds or replaces fields."""
-    entries = sum(1 for session in sessions for entry in session[8:] if entry[0] is not None)
+    if count is None:
+        count = sum(1 for session in sessions for entry in session[8:] if entry[0] is not None)
     fields = {
         1: 1,
         2: bytes.fromhex(hub),
@@ -136,7 +137,7 @@ def payload(
         5: previous,
         6: [sealed_s or MORNING_S, 1, 60, 40],
     }
-    fields |= {9: sessions, 10: [first, count or entries]}
+    fields |= {9: sessions, 10: [first, count]}
     return fields | (more or {})
 
 

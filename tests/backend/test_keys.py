@@ -66,6 +66,15 @@ def test_other_keys_for_a_known_hub_need_a_persons_word(tmp_path):
     assert Keyring.open(tmp_path).hub(HUB).signing == new
 
 
+@pytest.mark.promise("P10")
+def test_keys_that_are_replaced_while_the_service_runs_are_not_believed_any_longer(tmp_path):
+    keyring_with(HUB, directory=tmp_path)
+    service = Keyring.open(tmp_path)
+    old, new = service.hub(HUB), public(private_key("new"))
+    Keyring.open(tmp_path).register(HUB, new, new, replace=True)
+    assert service.hub(HUB) != old
+
+
 def test_an_existing_platform_key_is_never_replaced(tmp_path):
     make_platform_keys(tmp_path)
     with pytest.raises(KeyProblem, match="exists"):

@@ -1,8 +1,14 @@
 """Envelopes come in, receipts go out: stored once, as the device sent it, or kept whole and held."""
 
+import hmac
+from collections import namedtuple
+from hashlib import sha256
+
 import cbor2
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from firmware.uplink import receipt
 from tests.backend.envelopes import (
     CHAIN,
     CUFF,
@@ -15,6 +21,7 @@ from tests.backend.envelopes import (
     keyring_with,
     payload,
     private_key,
+    public,
     seal,
     sign,
 )
@@ -72,10 +79,46 @@ def platform():
 
 def test_an_envelope_is_stored_and_its_receipt_names_its_hash(platform):
     octets = Chain().seal(Pressure(systolic=131))
-    receipt = decode_receipt(platform.take(octets), receipt_key(platform.keyring, platform.keyring.hub(HUB)))
-    assert (receipt.hub, receipt.chain, receipt.sequence) == (HUB, CHAIN.hex(), 1)
-    assert (receipt.hash, receipt.status) == (hash_of(octets), 0)
+    answer = decode_receipt(platform.take(octets), receipt_key(platform.keyring, platform.keyring.hub(HUB)))
+    assert (answer.hub, answer.chain, answer.sequence) == (HUB, CHAIN.hex(), 1)
+    assert (answer.hash, answer.status) == (hash_of(octets), 0)
     assert platform.systolic() == ["131"]
+
+
+@pytest.mark.promise("P6")
+def test_the_hubs_own_key_for_receipts_is_the_platforms(platform):
+    """ECDH and HKDF from the hub's side, with RFC 5869 written out on the standard library's HMAC."""
+    agreement = private_key("agree " + HUB)
+    secret = agreement.exchange(ec.ECDH(), platform.keyring.platform_private.public_key())
+    kids = (sha256(public(agreement)).digest()[:8], sha256(platform.keyring.platform_point).digest()[:8])
+    info = b"telehub receipt 1\x00" + bytes.fromhex(HUB) + kids[0] + kids[1]
+    extracted = hmac.digest(bytes(32), secret, "sha256")
+    key = hmac.digest(extracted, info + b"\x01", "sha256")
+    assert key == receipt_key(platform.keyring, platform.keyring.hub(HUB))
+    decode_receipt(platform.take(Chain().seal(Pressure())), key)
+
+
+@pytest.mark.promise("P6")
+def test_the_hubs_own_check_takes_both_kinds_of_receipt(platform):
+    class Journal:
+        """The plans that a hub has open."""
+
+        def __init__(self, *letters):
+            self.chain, self._hashes = CHAIN, {n + 1: hash_of(letter) for n, letter in enumerate(letters)}
+
+        def open_plans(self):
+            return list(self._hashes)
+
+        def read_plan(self, sequence):
+            return Plan(sequence, self._hashes[sequence])
+
+    Plan = namedtuple("Plan", ("sequence", "hash"))
+    scalar = private_key("agree " + HUB).private_numbers().private_value.to_bytes(32, "big")
+    receipts = receipt.Receipts(scalar, platform.keyring.platform_point, bytes.fromhex(HUB))
+    hub = Chain()
+    letters = [hub.seal(Pressure()), hub.seal(Pressure(minute=1, told_systolic=99))]
+    opened = [receipt.open_message(platform.take(one), receipts, Journal(*letters), None) for one in letters]
+    assert [(one.sequence, one.status, one.reason) for one in opened] == [(1, 0, 0), (2, 1, 7)]
 
 
 def test_a_receipt_is_of_no_use_to_another_hub(platform):

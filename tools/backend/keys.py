@@ -16,6 +16,7 @@ import stat
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -28,6 +29,7 @@ _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _PLATFORM_FILE = "platform-receipt.jwk"
 _HUB_NAME = re.compile(r"[0-9a-f]{12}\Z")
 _FORMAT = 1
+_POINTS_CACHED_MAX = 4096  # parsing a point takes as long as a tenth of a signature check
 
 
 class KeyProblem(Exception):
@@ -44,6 +46,7 @@ def kid_of(point: bytes) -> bytes:
     return hashlib.sha256(point).digest()[:KID_OCTETS]
 
 
+@lru_cache(_POINTS_CACHED_MAX)
 def load_point(point: bytes) -> ec.EllipticCurvePublicKey:
     """Read a 65-octet uncompressed point; KeyProblem when it is none on P-256."""
     try:
@@ -118,6 +121,7 @@ class Keyring:
         self.platform_point = point_of(platform_private.public_key())
         self._directory = directory
         self._hubs: dict[str, HubKeys] = {}
+        self._read_ns: dict[str, int] = {}
 
     @classmethod
     def open(cls, directory: Path | str) -> "Keyring":
@@ -138,24 +142,27 @@ class Keyring:
         return cls(private, Path(directory))
 
     def hub(self, hub: str) -> HubKeys | None:
-        """The keys of a registered hub, or None."""
+        """The keys of a registered hub, or None. A file that has changed is read again."""
         if not is_hub_name(hub):
             return None
-        if hub not in self._hubs and self._directory is not None:
-            keys = self._read(hub)
-            if keys is None:
-                return None
-            self._hubs[hub] = keys
-        return self._hubs.get(hub)
+        if self._directory is None:
+            return self._hubs.get(hub)
+        path = self._directory / "hubs" / f"{hub}.json"
+        try:
+            written_ns = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+        if hub not in self._hubs or self._read_ns.get(hub) != written_ns:
+            self._hubs[hub] = self._read(path, hub)
+            self._read_ns[hub] = written_ns
+        return self._hubs[hub]
 
     def hubs(self) -> list[str]:
         """The names of all registered hubs, in order."""
-        names = set(self._hubs)
-        if self._directory is not None:
-            names.update(
-                path.stem for path in (self._directory / "hubs").glob("*.json") if is_hub_name(path.stem)
-            )
-        return sorted(names)
+        if self._directory is None:
+            return sorted(self._hubs)
+        names = [path.stem for path in (self._directory / "hubs").glob("*.json")]
+        return sorted(name for name in names if is_hub_name(name))
 
     def register(
         self,
@@ -174,18 +181,14 @@ class Keyring:
         known = self.hub(hub)
         if known is not None and known != keys and not replace:
             raise KeyProblem(f"{hub}: other keys are registered")
-        if self._directory is not None and known != keys:
+        if self._directory is None:
+            self._hubs[hub] = keys
+        elif known != keys:
             self._write(keys)
-        self._hubs[hub] = keys
         return keys
 
-    def _read(self, hub: str) -> HubKeys | None:
-        assert self._directory is not None
-        path = self._directory / "hubs" / f"{hub}.json"
-        try:
-            fields = _json(path, path.read_text())
-        except FileNotFoundError:
-            return None
+    def _read(self, path: Path, hub: str) -> HubKeys:
+        fields = _json(path, path.read_text())
         if fields.get("format") != _FORMAT or fields.get("hub") != hub:
             raise KeyProblem(f"{path}: another format or another hub")
         fingerprint = fields.get("certificate_sha256", "")

@@ -4,6 +4,8 @@ A receipt is a pure function of a kept row and two keys: nothing about it is sto
 answered with the same octets. (Formats: firmware/seal/FORMAT.md section 5.)
 """
 
+from functools import lru_cache
+
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -13,9 +15,12 @@ from tools.backend.store import HELD, Envelope
 from tools.inspect import envelope as reader
 from tools.inspect.envelope import HELD_REASONS, Numbered
 
+# Deriving one is as much work as a signature check; so many hubs speak within a minute of a large fleet.
+_KEYS_CACHED_MAX = 4096
 _PURPOSE = b"telehub receipt 1\x00"
 
 
+@lru_cache(_KEYS_CACHED_MAX)
 def receipt_key(keyring: Keyring, keys: HubKeys) -> bytes:
     """The key that this hub and the platform share and never send."""
     secret = keyring.platform_private.exchange(ec.ECDH(), load_point(keys.agreement))

@@ -47,6 +47,7 @@ from tools.inspect.envelope import Numbered, authenticate, decode_payload, peek
 _FIRST_PREVIOUS = bytes(32).hex()
 # An envelope has at most 2048 octets. What is this long was made by no hub; nobody will want to look at it.
 _OCTETS_KEPT_MAX = 1 << 16
+_NAMED_MAX = 5  # captures that a held envelope's detail names
 _NUMBER_MAX = 1 << 53  # beyond any hub's life, and within every number that the store and the pages use
 
 
@@ -123,7 +124,7 @@ class Receiver:
             opened = _open(message)
             self._check_chain(opened)
             digests = source_digests(opened)
-            claimed = self.store.captured(named.hub, named.chain, digests)
+            claimed = self.store.captured(named.hub, named.chain, opened.captures)
             for number, (_, digest) in claimed.items():
                 if digest != digests[number]:
                     raise _Fails("captures", f"capture {number} came before with other octets")
@@ -177,10 +178,6 @@ class Receiver:
 
     def _keep_reading(self, opened: Opened, one: Judged, now_s: int) -> int:
         """Keep a reading unless the store has it by what the device itself tells."""
-        first = self.store.reading_of(one.identity)
-        if first is not None:
-            self._repeat(opened, one, first)
-            return 0
         reading = Reading(
             hub=opened.hub,
             chain=opened.chain,
@@ -198,8 +195,10 @@ class Receiver:
             envelope=opened.hash.hex(),
             content=json.dumps(one.content, ensure_ascii=False),
         )
-        self.store.keep_reading(reading, now_s)
-        return 1
+        if self.store.keep_reading(reading, now_s):
+            return 1
+        self._repeat(opened, one, self.store.reading_of(one.identity) or "")
+        return 0
 
     def _repeat(self, opened: Opened, one: Judged, first: str) -> None:
         self.store.keep_repeat(opened.hub, opened.chain, opened.sequence, one.index, first)
@@ -276,12 +275,17 @@ def _open(message: Message) -> Opened:
 
 
 def _status(new: list[Judged], unclear: list[Octets]) -> tuple[str, str, str]:
-    bond = sum(1 for one in new if one.held)
+    bond = [f"capture {one.capture}" for one in new if one.held]
     if bond:
-        return HELD, "bond", f"{bond} of {len(new)} readings"
+        return HELD, "bond", _some(bond)
     if unclear:
-        return HELD, "undecoded", f"{len(unclear)} captures"
+        return HELD, "undecoded", _some([f"capture {one.capture}: {one.reason}" for one in unclear])
     return STORED, "", ""
+
+
+def _some(texts: list[str]) -> str:
+    """The first few, for people."""
+    return "; ".join(texts[:_NAMED_MAX]) + (" …" if len(texts) > _NAMED_MAX else "")
 
 
 def _row(

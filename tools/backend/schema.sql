@@ -25,7 +25,7 @@ CREATE TABLE reading (
   content TEXT NOT NULL, arrived_s INTEGER NOT NULL,
   PRIMARY KEY (hub, chain, sequence, position)
 );
-CREATE INDEX reading_by_device ON reading (device, time_s);
+CREATE INDEX reading_by_hub ON reading (hub, time_s);
 CREATE TABLE capture (
   hub TEXT NOT NULL, chain TEXT NOT NULL, number INTEGER NOT NULL, envelope TEXT NOT NULL, digest TEXT NOT NULL,
   PRIMARY KEY (hub, chain, number)

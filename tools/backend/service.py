@@ -63,7 +63,7 @@ def tls_context(keys: Path) -> ssl.SSLContext:
 
 
 class Service:
-    """Connects, subscribes, hands letters to the desks, publishes the answers; begins again when the link goes."""
+    """Connects, subscribes, hands letters to the desks, publishes the answers; and begins again."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class Service:
 
     @contextmanager
     def _going_on(self, hub: str) -> Iterator[None]:
-        """A full disk, or a letter that finds a fault of ours, costs its own answer and nobody else's (P11)."""
+        """A full disk, or a letter that finds a fault of ours, costs its own answer and no other's (P11)."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - the supervisor's place

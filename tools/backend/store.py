@@ -13,7 +13,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tools.backend.readings import Octets
@@ -153,7 +153,7 @@ class Store:
             return False
         if envelope.status == QUARANTINED and not self._room_for_quarantined(envelope.hub):
             return False
-        values = asdict(envelope) | {"octets": octets, "captures": json.dumps(envelope.captures)}
+        values = vars(envelope) | {"octets": octets, "captures": json.dumps(envelope.captures)}
         self._add("envelope", "(hub, hash, authentic) DO NOTHING", values)
         return True
 
@@ -206,27 +206,29 @@ class Store:
 
     # Readings
 
-    def captured(self, hub: str, chain: str, numbers: Iterable[int]) -> dict[int, tuple[str, str]]:
-        """Which of these captures are in the store: the envelope that brought each, and its digest."""
+    def captured(self, hub: str, chain: str, ranges: Iterable[tuple[int, int]]) -> dict[int, tuple[str, str]]:
+        """Which of these (first, count) are in the store: the envelope that brought each, its digest."""
         known = {}
-        for number in numbers:
-            row = self.one(
-                "SELECT envelope, digest FROM capture WHERE hub = ? AND chain = ? AND number = ?",
-                (hub, chain, number),
-            )
-            if row is not None:
-                known[number] = row["envelope"], row["digest"]
+        for first, count in ranges:
+            for row in self.rows(
+                "SELECT number, envelope, digest FROM capture WHERE hub = ? AND chain = ? AND number >= ?"
+                " AND number < ?",
+                (hub, chain, first, first + count),
+            ):
+                known[row["number"]] = row["envelope"], row["digest"]
         return known
 
     def keep_captures(self, hub: str, chain: str, digests: dict[int, str], hash_: str) -> None:
         """Claim capture numbers for an envelope; a number claimed before stays with its first."""
-        for number, digest in digests.items():
-            values = {"hub": hub, "chain": chain, "number": number, "envelope": hash_, "digest": digest}
-            self._add("capture", "(hub, chain, number) DO NOTHING", values)
+        self.connection.executemany(
+            "INSERT INTO capture (hub, chain, number, envelope, digest) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (hub, chain, number) DO NOTHING",
+            [(hub, chain, number, hash_, digest) for number, digest in digests.items()],
+        )
 
     def keep_undecoded(self, hub: str, chain: str, octets: Octets, hash_: str, now_s: int) -> None:
         """Keep octets that no driver understood."""
-        values = asdict(octets) | {"content": json.dumps(octets.content)}
+        values = vars(octets) | {"content": json.dumps(octets.content)}
         values |= {"hub": hub, "chain": chain, "envelope": hash_, "arrived_s": now_s}
         self._add("undecoded", "(hub, chain, capture) DO NOTHING", values)
 
@@ -241,9 +243,9 @@ class Store:
         row = self.one("SELECT hub, chain, sequence, position FROM reading WHERE identity = ?", (identity,))
         return reading_name(row["hub"], row["chain"], row["sequence"], row["position"]) if row else None
 
-    def keep_reading(self, reading: Reading, now_s: int) -> None:
-        """Keep one reading; sqlite3.IntegrityError when its identity is in the store already."""
-        self._add("reading", "", asdict(reading) | {"arrived_s": now_s})
+    def keep_reading(self, reading: Reading, now_s: int) -> bool:
+        """Keep one reading. False when its identity is in the store already: then nothing is changed."""
+        return self._add("reading", "(identity) DO NOTHING", vars(reading) | {"arrived_s": now_s})
 
     def keep_repeat(self, hub: str, chain: str, sequence: int, position: int, of_reading: str) -> None:
         """Note that a measurement is a reading which the store has already."""
@@ -263,11 +265,12 @@ class Store:
             (hub, hub, HEALTH_REPORTS_PER_HUB_MAX),
         )
 
-    def _add(self, table: str, conflict: str, values: dict[str, object]) -> None:
-        """Insert a row. Table and column names are this program's own words, never somebody's input."""
+    def _add(self, table: str, conflict: str, values: dict[str, object]) -> bool:
+        """Insert a row; False when it met another. Table and columns are words of ours alone."""
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         on_conflict = f" ON CONFLICT {conflict}" if conflict else ""
-        self._execute(f"INSERT INTO {table} ({names}) VALUES ({marks}){on_conflict}", tuple(values.values()))
+        sql = f"INSERT INTO {table} ({names}) VALUES ({marks}){on_conflict}"
+        return self._execute(sql, tuple(values.values())).rowcount == 1
 
     def _execute(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         return self.connection.execute(sql, values)

@@ -1,4 +1,4 @@
-"""The pages as a Starlette application: two pages, a chart's points, and one stream that says "look again"."""
+"""The pages as a Starlette application: two pages, the charts' points, a stream that says "look again"."""
 
 import asyncio
 import contextlib

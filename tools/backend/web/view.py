@@ -46,7 +46,8 @@ class Hub:
     held: int
     waiting: int | None
     chains: list[ChainState]
-    devices: list[Device] = field(default_factory=list)
+    device_count: int
+    devices: list[Device] = field(default_factory=list)  # on the hub's own page
 
     @property
     def complete(self) -> bool:
@@ -74,7 +75,11 @@ def hubs(store: Store) -> list[Hub]:
 def hub(store: Store, name: str) -> Hub | None:
     """One hub with its devices, or None."""
     row = store.one("SELECT * FROM hub WHERE hub = ?", (name,))
-    return _hub(store, row) if row else None
+    if row is None:
+        return None
+    found = _hub(store, row)
+    found.devices = _devices(store, name)
+    return found
 
 
 def _hub(store: Store, row: sqlite3.Row) -> Hub:
@@ -88,7 +93,9 @@ def _hub(store: Store, row: sqlite3.Row) -> Hub:
         held=_count(store, "SELECT COUNT(*) AS n FROM envelope WHERE hub = ? AND status = ?", (name, HELD)),
         waiting=json.loads(report["content"])["waiting"] if report else None,
         chains=completeness.chains(store, name),
-        devices=_devices(store, name),
+        device_count=_count(
+            store, "SELECT COUNT(DISTINCT device) AS n FROM reading WHERE hub = ? AND held = ''", (name,)
+        ),
     )
 
 
