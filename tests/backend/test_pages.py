@@ -139,6 +139,15 @@ def test_there_is_a_chart_for_each_quantity(home, page):
     ]  # the cuff's clock is an hour ahead of UTC
 
 
+def test_the_page_fits_a_telephone(home, page):
+    home.take(*(home.measure(120 + n, n) for n in range(5)), b"rubbish")
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{home.url}hub/{HUB}")
+    expect(page.locator(".chart canvas")).to_have_count(2)
+    page.wait_for_timeout(200)  # the charts follow the width of their cards
+    assert page.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+
+
 def test_the_page_can_be_read_without_script(home, browser):
     home.take(home.measure(131, 1))
     context = browser.new_context(java_script_enabled=False)

@@ -141,6 +141,10 @@ class Keyring:
             raise KeyProblem(f"{path}: d does not belong to x and y")
         return cls(private, Path(directory))
 
+    @property
+    def platform_kid(self) -> bytes:
+        return kid_of(self.platform_point)
+
     def hub(self, hub: str) -> HubKeys | None:
         """The keys of a registered hub, or None. A file that has changed is read again."""
         if not is_hub_name(hub):

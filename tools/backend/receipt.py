@@ -24,7 +24,7 @@ _PURPOSE = b"telehub receipt 1\x00"
 def receipt_key(keyring: Keyring, keys: HubKeys) -> bytes:
     """The key that this hub and the platform share and never send."""
     secret = keyring.platform_private.exchange(ec.ECDH(), load_point(keys.agreement))
-    info = _PURPOSE + bytes.fromhex(keys.hub) + kid_of(keys.agreement) + kid_of(keyring.platform_point)
+    info = _PURPOSE + bytes.fromhex(keys.hub) + kid_of(keys.agreement) + keyring.platform_kid
     return HKDF(hashes.SHA256(), 32, salt=b"", info=info).derive(secret)
 
 
@@ -33,11 +33,9 @@ def make_receipt(keyring: Keyring, keys: HubKeys, envelope: Envelope) -> bytes:
     assert envelope.chain is not None and envelope.sequence is not None
     named = Numbered(keys.hub, envelope.chain, envelope.sequence, bytes.fromhex(envelope.hash))
     reason = HELD_REASONS.index(envelope.reason) if envelope.status == HELD else None
-    return reader.make_receipt(named, reason, kid_of(keyring.platform_point), receipt_key(keyring, keys))
+    return reader.make_receipt(named, reason, keyring.platform_kid, receipt_key(keyring, keys))
 
 
 def make_time_answer(keyring: Keyring, keys: HubKeys, nonce: bytes, time_ms: int) -> bytes:
     """The platform's time, for the hub that sent this nonce."""
-    return reader.make_time_answer(
-        keys.hub, nonce, time_ms, kid_of(keyring.platform_point), receipt_key(keyring, keys)
-    )
+    return reader.make_time_answer(keys.hub, nonce, time_ms, keyring.platform_kid, receipt_key(keyring, keys))

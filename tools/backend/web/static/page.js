@@ -93,7 +93,7 @@ function makeChart(series) {
   const options = {
     width: plot.clientWidth,
     height: 220,
-    series: [{ label: "", value: (_, s) => (s ? shown(s, { dateStyle: "short", timeStyle: "short" }) : "–") }, ...lines],
+    series: [{ value: (_, s) => (s ? shown(s, { dateStyle: "short", timeStyle: "short" }) : "–") }, ...lines],
     axes: [{ ...axis, values: axisTimes, space: 64 }, { ...axis, size: 46 }],
     scales: { x: { range: withMargin } },
     cursor: { drag: { x: true, y: false } },
@@ -126,6 +126,11 @@ function live(on) {
 
 localTimes(document);
 drawCharts();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const { made, card } of charts.values()) { made.destroy(); card.remove(); }
+  charts.clear();
+  drawCharts();
+});
 const events = new EventSource("/events");
 let told = null;
 events.addEventListener("open", () => live(true));
