@@ -51,12 +51,17 @@ def gaps(ranges, first, end):
 class OpenPlan:
     """A plan without receipt: where its record is, and what must be known without reading it."""
 
-    def __init__(self, place, plan, described):
+    def __init__(self, place, sequence):
         self.place = place
-        self.sequence = plan.sequence
-        self.captures = plan.captures
-        self.described = described
+        self.sequence = sequence
+        self.captures = self.described = ()
+        self.fix = (0, 0)
+
+    def fill(self, plan, described):
+        """Take from the record what is asked for often; return self."""
+        self.captures, self.described = plan.captures, described
         self.fix = (plan.fix_boot, plan.fix_mono_ms)
+        return self
 
 
 class Index:
@@ -138,7 +143,7 @@ class Index:
 
     def add_plan(self, place, plan, described):
         """A plan record: a new one, or an open one that was moved."""
-        entry = OpenPlan(place, plan, described)
+        entry = OpenPlan(place, plan.sequence).fill(plan, described)
         if plan.sequence <= self.sequence:
             for index, known in enumerate(self.plans):
                 if known.sequence == plan.sequence:
@@ -175,9 +180,18 @@ class Index:
         fixes = [entry for entry in self.fixes if (entry[0], entry[1]) != (fix.boot, fix.mono_ms)]
         fixes.append((fix.boot, fix.mono_ms, place, fix.source, fix.uncertainty_ms))
         self.fixes = fixes
-        self.fixes = [entry for entry in fixes if self.needs_fix(entry, oldest_boot)]
-        while len(self.fixes) > FIXES_MAX:
-            self.fixes.pop(0)
+        if oldest_boot is not None:  # else not all plans are known yet
+            self.prune_fixes(oldest_boot)
+
+    def prune_fixes(self, oldest_boot):
+        """Forget fixes that nobody needs, and the oldest of too many."""
+        self.fixes = [entry for entry in self.fixes if self.needs_fix(entry, oldest_boot)][-FIXES_MAX:]
+
+    def drop_lost_plans(self):
+        """Forget open plans whose records are gone; whether there were any."""
+        plans = [plan for plan in self.plans if plan.captures]
+        lost, self.plans = len(plans) < len(self.plans), plans
+        return lost
 
     def add_description(self, place, number):
         """A description record, new or moved."""
@@ -204,7 +218,8 @@ class Index:
         return (
             struct.calcsize(_BASE)
             + 4 * len(self.done)
-            + 2 * (len(self.plans) + len(self.fixes))
+            + 6 * len(self.plans)
+            + 2 * len(self.fixes)
             + 4 * len(self.descriptions)
             + 3 * len(self.sessions)
         )
@@ -233,8 +248,10 @@ class Index:
         )
         for number in self.done:
             octets += struct.pack("<I", number)
-        for place in [plan.place for plan in self.plans] + [entry[2] for entry in self.fixes]:
-            octets += struct.pack("<H", place)
+        for plan in self.plans:
+            octets += struct.pack("<IH", plan.sequence, plan.place)
+        for entry in self.fixes:
+            octets += struct.pack("<H", entry[2])
         for number, place, told in self.descriptions:
             octets += struct.pack("<HH", number | told << 15, place)
         for device in self.sessions:
@@ -242,7 +259,10 @@ class Index:
         return octets
 
     def load(self, octets, read):
-        """Become what a snapshot says; `read(place, kind)` gives the body of a record, or None when it is gone."""
+        """Become what a snapshot says; `read(place, kind)` gives the body of a record, or None when it is gone.
+
+        What is gone was moved since, and comes with the records after the snapshot.
+        """
         facts = struct.unpack_from(_BASE, octets, 0)
         self.chain, self.before, self.before_number, self.before_sequence = facts[:4]
         self.boot, self.renewed = facts[4] & 0x7FFFFFFF, bool(facts[4] >> 31)
@@ -253,11 +273,13 @@ class Index:
         at += 4 * len(self.done)
         self.plans, self.fixes, self.descriptions, self.sessions = [], [], [], {}
         for _index in range(facts[11]):
-            place = struct.unpack_from("<H", octets, at)[0]
-            at += 2
+            sequence, place = struct.unpack_from("<IH", octets, at)
+            at += 6
+            entry = OpenPlan(place, sequence)
             body = read(place, records.KIND_PLAN)
-            if body is not None:
-                self.plans.append(OpenPlan(place, *records.unpack_plan(body)))
+            if body is not None and int.from_bytes(body[:4], "little") == sequence:
+                entry.fill(*records.unpack_plan(body))
+            self.plans.append(entry)
         for _index in range(facts[12]):
             place = struct.unpack_from("<H", octets, at)[0]
             at += 2

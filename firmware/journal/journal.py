@@ -16,7 +16,9 @@ from firmware.journal.upkeep import Upkeep
 _SALT_OCTETS = const(8)
 _FRAME_HEAD = const(29)  # octets of a capture's frame beside its value
 _WANT_OCTETS_MIN = const(3072)  # room to keep ready for the shortest visits
-_EARLY_MAX = const(512)  # captures that a bonded device may send before its session is written
+_EARLY_MAX = const(1024)  # captures of one visit: its session may be written anew after the last of them
+_BACK_MAX = const(2)  # sectors that other records may have filled between a session and its captures
+_TURNS_MAX = const(4)  # sectors of the main lane that one record may make room from; more is for idle times
 _LOOKED_AT_MAX = const(128)  # numbers that one call of pending tries
 
 # units that stay free for what matters more: a turn of the main lane needs one sector's worth, receipts free it
@@ -360,15 +362,16 @@ class Journal:
         return self._captures.number
 
     def _append(self, kind, body, keep, whole_sector=False):
-        """Append to the main lane, and first make room there as long as less than `keep` units would stay."""
+        """Append to the main lane, and make room there first when less than `keep` units would stay."""
         main = self._main
         self._sectors.stale()
+        floor = keep + (main.sector_units() if whole_sector else 0)
+        limit = main.ready_end + _TURNS_MAX
         while True:
-            floor = keep + (main.sector_units() if whole_sector else 0)
             left = main.free_units() - units_for(1 + len(body))
             if left >= max(floor, main.sector_units() // 2):
                 break
-            if not self._upkeep.main_step():
+            if main.ready_end >= limit or not self._upkeep.main_step():
                 if left < floor:
                     raise Full
                 break
@@ -429,36 +432,43 @@ class Journal:
 
     def _find_session(self, capture):
         """Look where the session was written first, then where it may have been moved to."""
-        main, number = self._main, capture.number
+        main, number, key = self._main, capture.number, (capture.boot, capture.visit)
+        oldest = main.oldest()
+        start = main.generation
+        while start > oldest and main.opened_at[start % main.count] > number:
+            start -= 1
+        found, older, newer = self._session_in(start, key)
+        back = start - 1
+        while found is None and not older and back >= max(oldest, start - _BACK_MAX):
+            found, older, _newer = self._session_in(back, key)
+            back -= 1
+        ahead = start + 1
+        while not newer and ahead <= main.generation and main.opened_at[ahead % main.count] <= number + _EARLY_MAX:
+            later, _older, newer = self._session_in(ahead, key)
+            found = later or found
+            ahead += 1
         generation = main.generation
-        oldest = max(1, main.oldest())
-        while generation > oldest and main.opened_at[generation % main.count] > number + _EARLY_MAX:
-            generation -= 1
-        older = 0
-        while generation >= oldest and older < 3:
-            found = self._session_in(generation, capture)
-            if found is not None:
-                return found
-            if main.opened_at[generation % main.count] <= number:
-                older += 1  # records of other kinds may have filled a sector since
-            generation -= 1
-        for generation in range(main.generation, oldest - 1, -1):
+        while found is None and generation >= oldest:
             index = generation % main.count
             if main.moved_low[index] <= number < main.moved_high[index]:
-                found = self._session_in(generation, capture)
-                if found is not None:
-                    return found
-        return None
+                found = self._session_in(generation, key)[0]
+            generation -= 1
+        return found
 
-    def _session_in(self, generation, capture):
+    def _session_in(self, generation, key):
+        """A visit's session in this sector, and whether an earlier and a later visit were first written here."""
         self._sectors.stale()
-        found = None
+        found, older, newer = None, False, False
+        opened_at = self._main.opened_at[generation % self._main.count]
         for _unit, payload in self._sectors.frames(MAIN, generation):
             if payload[0] in (records.KIND_SESSION, records.KIND_OLD_SESSION):
-                session = records.unpack_session(bytes(payload[1:]))[0]
-                if session.boot == capture.boot and session.visit == capture.visit:
+                session, _low, middle, _high = records.unpack_session(bytes(payload[1:]))
+                here = (session.boot, session.visit)
+                if here == key:
                     found = session
-        return found
+                elif middle >= opened_at:
+                    older, newer = older or here < key, newer or here > key
+        return found, older, newer
 
 
 def _holds(ranges, number):

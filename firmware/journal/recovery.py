@@ -35,8 +35,8 @@ class Recovery:
         if not self._sectors.salt:
             return False
         self.newest = self._find_main()
-        if not self._find_captures() and not self.newest:
-            return False
+        if not self._find_captures() and (not self.newest or (self.newest == 1 and not self._has_snapshot(1))):
+            return False  # or a format that was cut
         self._replay(self.newest)
         return True
 
@@ -163,6 +163,9 @@ class Recovery:
                     self._apply(generation, place, payload[0], bytes(payload[1:]))
                 except (ValueError, IndexError):
                     self._note("record")
+        self._index.prune_fixes(0)
+        if self._index.drop_lost_plans():
+            self._note("record")
 
     def _has_snapshot(self, generation):
         for _unit, payload in self._sectors.frames(MAIN, generation):
@@ -182,7 +185,7 @@ class Recovery:
         elif kind in (records.KIND_SESSION, records.KIND_OLD_SESSION):
             self._apply_session(generation, place, kind, body)
         elif kind == records.KIND_FIX:
-            index.add_fix(place, records.unpack_fix(body), 0)
+            index.add_fix(place, records.unpack_fix(body), None)
         elif kind == records.KIND_DESCRIPTION:
             index.add_description(place, body[0] | body[1] << 8)
         elif kind == records.KIND_PLAN:

@@ -99,9 +99,10 @@ class Owner:
             else:
                 ranges.append((number, 1))
         digest = hashlib.sha256(repr((self.journal.next_sequence, ranges)).encode()).digest()
+        fix = self.journal.fix_for(self.boot)
         plan = Plan(
-            self.journal.next_sequence, self.journal.last_hash, tuple(ranges[:8]), 1_800_000_000, 1, self.boot, 0,
-            b"kid kid ", 1, digest, 0,
+            self.journal.next_sequence, self.journal.last_hash, tuple(ranges[:8]), 1_800_000_000, 1, self.boot,
+            fix.mono_ms if fix else 0, b"kid kid ", 1, digest, 0,
         )  # fmt: skip
         self.attempt("plan", plan, lambda: self.journal.plan(plan))
 
@@ -190,6 +191,7 @@ class Owner:
         assert journal.open_plans() == sorted(self.plans)
         for sequence, plan in self.plans.items():
             assert journal.read_plan(sequence) == plan
+            assert not plan.fix_mono_ms or journal.fix_at(plan.fix_boot, plan.fix_mono_ms) is not None
         planned = {n for plan in self.plans.values() for f, c in plan.captures for n in range(f, f + c)}
         waiting = sorted(set(self.kept) - self.done)
         assert journal.waiting() == len(waiting)

@@ -1,0 +1,266 @@
+"""A flash chip that refuses, lies, sticks or rots; and a platform that never answers."""
+
+import random
+
+import pytest
+
+from firmware.contracts import Full, OutOfTurn
+from firmware.journal.journal import Journal
+from firmware.journal.records import Plan, Receipt, Session
+from tests.journal.owner import Owner
+from tools.simulator.nor import Nor
+
+
+def _journal(sectors=8, seed=1):
+    flash = Nor(sectors)
+    journal = Journal(flash, random.Random(seed).randbytes)
+    while journal.tidy():
+        pass
+    return flash, journal
+
+
+def _capture(journal, value=b"a value of 19 octet"):
+    return journal.capture(1, 1, 10, 3, 1, 1_800_000_000, 1, value)
+
+
+def _again(flash):
+    return Journal(Nor(flash.sector_count, flash.image()), random.Random(9).randbytes)
+
+
+def _plan(journal, captures):
+    sequence = journal.next_sequence
+    digest = sequence.to_bytes(32, "big")
+    return Plan(sequence, journal.last_hash, captures, 1, 1, 1, 0, b"kid kid ", 1, digest, 0)
+
+
+def _session(visit, boot=1, device=1):
+    return Session(visit, boot, device, b"ABCDEF", 1, "cuff", 7, 5, b"", 0, False, 0, ((10, b"\x35\x2a"),), 0)
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_program_that_fails_goes_to_the_next_unit_then_to_the_reserve_sector(silent, failures):
+    flash, journal = _journal()
+    _capture(journal)
+    before = journal._captures.generation
+    if silent:  # each attempt ends at its first program that fails
+        flash.silent = failures
+    else:
+        flash.refuse_program(failures)
+    number = _capture(journal, b"kept all the same")
+    assert number == 2
+    assert (journal._captures.generation > before) == (failures == 2)
+    assert journal.read(2).value == b"kept all the same"
+    again = _again(flash)
+    assert [again.read(n).value for n in again.pending(9)] == [b"a value of 19 octet", b"kept all the same"]
+
+
+@pytest.mark.promise("P1")
+def test_a_chip_that_stores_nothing_is_told_before_anything_is_confirmed():
+    flash, journal = _journal()
+    flash.refuse_program(99)
+    with pytest.raises(OSError):
+        _capture(journal)
+    flash.refuse_program(0)
+    assert _capture(journal) == 1, "a number is spent on what is kept alone"
+
+
+@pytest.mark.promise("P1")
+def test_a_stuck_bit_costs_its_units_only():
+    flash, journal = _journal()
+    for at in range(96, 4096, 320):
+        flash.stuck[at + 3] = (0xFF, 0x00)
+    values = [bytes([count]) * 19 for count in range(100)]
+    for value in values:
+        _capture(journal, value)
+    again = _again(flash)
+    assert [again.read(number).value for number in again.pending(999)] == values
+
+
+@pytest.mark.promise("P11")
+def test_sectors_that_cannot_be_erased_are_left_out():
+    flash, journal = _journal(10)
+    for turn in range(300):
+        if turn % 40 == 5:
+            flash.refuse_erase(1)
+        journal.session(_session(turn + 1))
+        number = _capture(journal)
+        journal.plan(_plan(journal, ((number, 1),)))
+        journal.receipt(Receipt(journal.next_sequence - 1, 0, 0))
+        while journal.tidy():
+            pass
+    assert "sector" in journal.notes
+    again = _again(flash)
+    assert (again.waiting(), again.next_capture, again.next_sequence) == (0, 301, 301)
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("kind", ["octet", "sector"])
+def test_damage_costs_only_itself_and_is_told(kind):
+    flash, journal = _journal(20)
+    for _count in range(200):
+        _capture(journal)
+        journal.tidy()
+    if kind == "octet":
+        flash.rot(1 * 4096 + 96 + 48 * 3 + 20, 4)
+    else:
+        flash.ruin(1)
+    again = _again(flash)
+    left = again.pending(999)
+    lost = 1 if kind == "octet" else 83
+    assert len(left) == 200 - lost and again.waiting() == 200 - lost
+    assert "lost" in again.notes
+    assert _again(flash).next_capture == 201
+
+
+def test_a_head_that_rotted_costs_nothing():
+    for sector in range(8):
+        flash, journal = _journal()
+        for _count in range(150):
+            _capture(journal)
+            journal.tidy()
+        for turn in range(20):
+            journal.session(_session(turn + 1))
+        image = bytearray(flash.image())
+        image[sector * 4096 + 30] ^= 1
+        again = Journal(Nor(8, bytes(image)), random.Random(9).randbytes)
+        assert len(again.pending(999)) == 150, sector
+        assert again.last_session(1) == _session(20)
+        assert again.chain == journal.chain and again.next_capture == 151
+
+
+@pytest.mark.promise("P5")
+def test_a_lost_newest_region_begins_a_new_chain_that_names_the_last_numbers_known():
+    flash, journal = _journal()
+    while journal._main.generation < 4 or journal._main.at < 60:
+        number = _capture(journal)
+        journal.plan(_plan(journal, ((number, 1),)))
+        journal.receipt(Receipt(journal.next_sequence - 1, 0, 0))
+        while journal.tidy():
+            pass
+    sector = journal._sectors.sector(1, journal._main.generation)
+    flash.ruin(sector)
+    image = bytearray(flash.image())
+    for ahead in range(journal._main.generation + 1, journal._main.ready_end):
+        other = journal._sectors.sector(1, ahead)
+        image[other * 4096 : other * 4096 + 96] = bytes(96)
+    again = Journal(Nor(8, bytes(image)), random.Random(9).randbytes)
+    assert again.chain != journal.chain
+    assert again.next_sequence == 1
+    chain, sequence, capture = again.chain_start
+    assert chain == journal.chain
+    assert 0 < sequence < journal.next_sequence and capture == journal.next_capture - 1
+    assert again.next_capture == journal.next_capture
+    third = Journal(again._sectors.flash, random.Random(10).randbytes)
+    assert (third.chain, third.chain_start, third.next_sequence) == (again.chain, again.chain_start, 1)
+
+
+@pytest.mark.promise("P2")
+def test_a_full_journal_overwrites_nothing_and_goes_on_when_receipts_come():
+    owner = Owner(6)
+    owner.start()
+    while owner.journal.room() >= owner.journal.needed(3, 19):
+        owner.session()
+        for _value in range(3):
+            assert owner.capture()
+        owner.tidy()
+        assert len(owner.kept) < 1000
+    owner.check()
+    full_at = len(owner.kept)
+    assert full_at > 100
+    owner.start()
+    for _turn in range(200):
+        owner.plan(40)
+        owner.receipt()
+        owner.tidy(4)
+    owner.check()
+    assert owner.journal.waiting() == 0
+    owner.tidy()
+    assert owner.journal.room() >= owner.journal.needed(3, 19)
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.promise("P6")
+def test_one_envelope_that_is_never_answered_blocks_nobody_while_the_journal_wraps():
+    owner = Owner(8, "noise")
+    owner.start()
+    owner.session()
+    owner.capture()
+    owner.plan()
+    for _turn in range(400):
+        owner.session()
+        assert owner.capture()
+        owner.plan()
+        owner.receipt(1)
+        owner.tidy()
+        if _turn % 50 == 0:
+            owner.start()
+    owner.check()
+    assert owner.journal.open_plans() == [1]
+    assert owner.journal.read(1).number == 1
+    wear = owner.flash.erases_by_sector
+    for lane in (wear[:3], wear[3:]):
+        assert min(lane) > 1 and max(lane) - min(lane) <= 1, "wear is level"
+    owner.receipt()
+    assert owner.journal.waiting() == 0
+
+
+@pytest.mark.promise("P6")
+def test_only_a_receipt_of_an_open_plan_frees():
+    flash, journal = _journal()
+    number = _capture(journal)
+    journal.plan(_plan(journal, ((number, 1),)))
+    before = flash.programmed_octets
+    journal.receipt(Receipt(2, 0, 0))
+    assert journal.waiting() == 1 and flash.programmed_octets == before
+    journal.receipt(Receipt(1, 1, 7))  # held: somebody keeps it whole
+    journal.receipt(Receipt(1, 1, 7))
+    assert journal.waiting() == 0 and flash.programmed_octets == before + 16
+
+
+@pytest.mark.promise("P4")
+def test_a_capture_goes_into_one_plan_and_a_plan_follows_its_chain():
+    _flash, journal = _journal()
+    _capture(journal), _capture(journal)
+    journal.plan(_plan(journal, ((1, 1),)))
+    for bad in (
+        _plan(journal, ((1, 2),)),
+        _plan(journal, ((3, 1),)),
+        _plan(journal, ((2, 1),))._replace(sequence=3),
+        _plan(journal, ((2, 1),))._replace(previous=bytes(32)),
+    ):
+        with pytest.raises(OutOfTurn):
+            journal.plan(bad)
+    journal.plan(_plan(journal, ((1, 1),))._replace(replaces=1))
+    assert journal.open_plans() == [2]
+
+
+@pytest.mark.promise("P11")
+def test_plans_without_answers_have_a_limit():
+    _flash, journal = _journal(12)
+    for _count in range(60):
+        _capture(journal)
+        journal.tidy()
+    with pytest.raises(Full):
+        while True:
+            number = journal.pending(1)[0]
+            journal.plan(_plan(journal, ((number, 1),)))
+    assert len(journal.open_plans()) == 24
+
+
+def test_a_description_is_told_until_a_receipt_says_that_it_came():
+    flash, journal = _journal()
+    number = journal.describe(b"model")
+    assert number == journal.describe(b"model") == 1
+    first, second, third = [_capture(journal) for _count in range(3)]
+    assert journal.described_in(1, 1)
+    journal.plan(_plan(journal, ((first, 1),)))
+    assert journal.described_in(1, 2)
+    journal.plan(_plan(journal, ((second, 1),)))
+    journal.receipt(Receipt(2, 0, 0))
+    again = _again(flash)
+    assert again.described_in(1, 1), "a retry makes the same payload"
+    assert not again.described_in(1, 3)
+    again.plan(_plan(again, ((third, 1),)))
+    assert not again.described_in(1, 3)
