@@ -1,4 +1,4 @@
-"""The device that aioble's conformance programs talk to: it does what they write into its command characteristic."""
+"""The device that aioble's conformance programs talk to; it obeys what they write into its command."""
 
 import asyncio
 

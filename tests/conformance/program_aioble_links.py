@@ -1,4 +1,5 @@
 """Runs on the twin: aioble's handlers, configuration, scans and links."""
+# ruff: noqa: UP041, UP031 - MicroPython knows asyncio.TimeoutError only
 
 import asyncio
 
@@ -19,7 +20,6 @@ from tests.conformance.hub_side import (
     refusal,
     report,
 )
-
 
 # -- handlers and configuration
 
@@ -50,7 +50,7 @@ def check_handlers_are_asked_in_order_and_the_first_answer_counts():
 
 
 def check_config_switches_the_radio_on():
-    kind, address = aioble.config("mac")
+    _, address = aioble.config("mac")
     assert core.ble.active()
     assert len(address) == 6
     aioble.config(gap_name="telehub", mtu=128)
@@ -74,7 +74,7 @@ def check_device_by_address():
     assert device.addr == b"\xc0\xc0\xc0\x00\x00\x01"
     assert device.addr_hex() == ADDRESS
     assert device == aioble.Device(1, b"\xc0\xc0\xc0\x00\x00\x01")
-    assert not device == aioble.Device(0, ADDRESS)  # noqa: SIM201 - __ne__ is another method
+    assert not device == aioble.Device(0, ADDRESS)
     assert len({device, aioble.Device(1, ADDRESS)}) == 1
     assert str(device) == "Device(ADDR_RANDOM, %s)" % ADDRESS, str(device)
 

@@ -23,7 +23,6 @@ from tests.conformance.hub_side import (
     report,
 )
 
-
 # -- discovery
 
 

@@ -21,7 +21,7 @@ _SCAN_RSP = const(4)
 
 _FIELD_NAMES = (0x09, 0x08)  # complete, shortened
 _FIELD_MANUFACTURER = const(0xFF)
-_FIELDS_SERVICES = ((2, (0x02, 0x03)), (4, (0x04, 0x05)), (16, (0x06, 0x07)))  # UUID octets, more and complete lists
+_FIELDS_SERVICES = ((2, (0x02, 0x03)), (4, (0x04, 0x05)), (16, (0x06, 0x07)))  # octets each; part and whole
 
 _active_scanner = None
 _connecting = set()

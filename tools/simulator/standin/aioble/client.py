@@ -170,14 +170,17 @@ class ClientCharacteristic(_Attribute):
         self._end_handle = end_handle if end_handle > value_handle else value_handle + _DESCRIPTORS_GUESSED
         if properties & _FLAG_NOTIFY:
             self._notify_event = asyncio.ThreadSafeFlag()
-            self._notify_queue = deque((), 1)  # one value: a newer one replaces it
+            self._notify_queue = deque((), 1)  # noqa: RUF037 - one value: a newer one replaces it
         if properties & _FLAG_INDICATE:
             self._indicate_event = asyncio.ThreadSafeFlag()
-            self._indicate_queue = deque((), 1)
+            self._indicate_queue = deque((), 1)  # noqa: RUF037
 
     def __str__(self):
         return "Characteristic: %d %d %d %s" % (
-            self._end_handle, self._value_handle, self.properties, self.uuid
+            self._end_handle,
+            self._value_handle,
+            self.properties,
+            self.uuid,
         )
 
     def _ask(service, uuid=None):

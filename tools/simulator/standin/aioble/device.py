@@ -16,7 +16,7 @@ class DeviceDisconnectedError(Exception):
 
 
 class DeviceTimeout:
-    """Cancels the task that made it when the time or the link is over, and turns the cancel into the reason."""
+    """Cancels the task that made it when time or link is over, and turns the cancel into the reason."""
 
     def __init__(self, connection, timeout_ms):
         self._connection = connection

@@ -31,7 +31,7 @@ def load_secrets(path=None):
         with open(_path) as file:
             for kind, key, value in json.load(file):
                 _secrets[kind, binascii.a2b_base64(key)] = binascii.a2b_base64(value)
-    except Exception:  # absent, cut short or edited: all read as no bonds
+    except Exception:  # noqa: BLE001 - absent, cut short or edited: all read as no bonds
         log_warn("No secrets available")
 
 

@@ -1,4 +1,4 @@
-"""Stand-in for MicroPython's umqtt.simple: an MQTT 3.1.1 client that blocks. See ../README.md for what and why."""
+"""Stand-in for MicroPython's umqtt.simple: an MQTT 3.1.1 client that blocks. See ../README.md."""
 
 import socket
 import struct
@@ -32,7 +32,15 @@ class MQTTClient:
     """A connection to a broker."""
 
     def __init__(
-        self, client_id, server, port=0, user=None, password=None, keepalive=0, ssl=None, ssl_params={}
+        self,
+        client_id,
+        server,
+        port=0,
+        user=None,
+        password=None,
+        keepalive=0,
+        ssl=None,
+        ssl_params={},  # noqa: B006
     ):
         self.client_id = client_id
         self.server = server
@@ -184,13 +192,13 @@ class MQTTClient:
             self.sock.write(tail)
         while self.wait_msg() != answer:
             pass
-        octets = self.sock.read(3 + len(tail))  # length, packet identifier, and one code if a quality was asked
+        octets = self.sock.read(3 + len(tail))  # length, identifier, and a code if a quality was asked
         assert octets[1] << 8 | octets[2] == pid
         if tail and octets[3] == _REFUSED:
             raise MQTTException(octets[3])
 
     def wait_msg(self):
-        """Wait for a packet; a message goes to the callback, other types are returned with their body unread."""
+        """Wait for a packet; a message goes to the callback, others are returned with their body unread."""
         octet = self.sock.read(1)
         self.sock.setblocking(True)  # here the connection's timeout is lost
         if octet is None:
