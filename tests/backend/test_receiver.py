@@ -1,4 +1,4 @@
-"""Envelopes come in, receipts go out: stored once, as the device sent it, or kept whole and held."""
+"""Envelopes come in, receipts go out: what is wrong is kept whole before it is answered."""
 
 import hmac
 from collections import namedtuple
@@ -13,63 +13,22 @@ from tests.backend.envelopes import (
     CHAIN,
     CUFF,
     HUB,
-    MORNING_S,
     Chain,
     Pressure,
     cuff_session,
     hash_of,
-    keyring_with,
     payload,
     private_key,
     public,
     seal,
     sign,
 )
+from tests.backend.platform import OTHER, STRANGER, Platform
 from tools.backend import completeness, exports
 from tools.backend import store as stores
 from tools.backend.receipt import receipt_key
-from tools.backend.receiver import Receiver
-from tools.backend.store import Store
 from tools.inspect.cose import BadMessage
 from tools.inspect.envelope import decode_receipt
-
-OTHER = "240ac4aabbcc"
-STRANGER = "240ac4ffffff"
-
-
-class Platform:
-    """A receiver on a store in memory, and what a test asks it."""
-
-    def __init__(self):
-        self.keyring = keyring_with(HUB, OTHER)
-        self.store = Store(":memory:")
-        self.receiver = Receiver(self.store, self.keyring)
-
-    def take(self, octets, hub=HUB):
-        return self.receiver.handle(hub, octets, MORNING_S)
-
-    def answer(self, octets, hub=HUB):
-        """("stored", None) or ("held", reason), read with the hub's key; None when nothing came back."""
-        octets = self.take(octets, hub)
-        if octets is None:
-            return None
-        receipt = decode_receipt(octets, receipt_key(self.keyring, self.keyring.hub(hub)))
-        return ("held", receipt.reason_name) if receipt.status else ("stored", None)
-
-    def readings(self):
-        return list(exports.readings(self.store))
-
-    def systolic(self):
-        return [reading["quantities"][0]["value"] for reading in self.readings()]
-
-    def chain(self, hub=HUB):
-        (state,) = completeness.chains(self.store, hub)
-        return state
-
-    def kept(self):
-        return [
-            (row["status"], row["reason"], row["octets"]) for row in self.store.rows("SELECT * FROM envelope")
-        ]
 
 
 @pytest.fixture
@@ -125,178 +84,6 @@ def test_a_receipt_is_of_no_use_to_another_hub(platform):
     receipt = platform.take(Chain().seal(Pressure()))
     with pytest.raises(BadMessage, match="tag"):
         decode_receipt(receipt, receipt_key(platform.keyring, platform.keyring.hub(OTHER)))
-
-
-@pytest.mark.promise("P4")
-def test_the_same_envelope_again_gives_the_same_receipt_and_no_second_reading(platform):
-    octets = Chain().seal(Pressure())
-    assert len({platform.take(octets) for _ in range(3)}) == 1
-    assert len(platform.readings()) == 1
-
-
-@pytest.mark.promise("P4")
-def test_a_retry_with_another_signature_is_the_same_envelope(platform):
-    fields = payload([cuff_session([Pressure()])])
-    first, again = seal(fields), seal(fields)  # this signer draws its nonces: two signatures, one hash
-    assert first != again
-    assert platform.take(first) == platform.take(again)
-    assert len(platform.readings()) == 1
-
-
-@pytest.mark.promise("P4")
-def test_a_plan_made_again_under_a_new_number_brings_each_capture_once(platform):
-    hub = Chain()
-    platform.take(
-        hub.seal(Pressure(systolic=120, minute=None), Pressure(systolic=121, minute=None, after_s=5))
-    )
-    readings = [Pressure(systolic=120 + n, minute=None, after_s=n) for n in range(3)]
-    fields = payload([cuff_session(readings)], 2, hub.previous, more={7: 1})
-    assert platform.answer(seal(fields)) == ("stored", None)
-    assert platform.systolic() == ["120", "121", "122"]
-
-
-@pytest.mark.promise("P4", "P5")
-def test_a_replaced_number_that_never_comes_is_not_missing(platform):
-    lost = hash_of(Chain().seal(Pressure()))
-    platform.take(seal(payload([cuff_session([Pressure()])], 2, lost, more={7: 1})))
-    assert platform.chain().complete
-    assert platform.chain().replaced == (1,)
-
-
-@pytest.mark.promise("P4")
-def test_a_reading_that_the_device_sends_twice_is_stored_once(platform):
-    hub = Chain()
-    for visit in range(2):  # another visit, another capture, the same octets with the same time
-        platform.take(hub.seal(Pressure(minute=7, after_s=visit * 60)))
-    assert len(platform.readings()) == 1
-    assert platform.chain().complete
-
-
-@pytest.mark.promise("P4")
-def test_a_reading_that_two_hubs_bring_is_stored_once(platform):
-    platform.take(Chain().seal(Pressure(minute=7)))
-    platform.take(Chain(OTHER).seal(Pressure(minute=7)), OTHER)
-    assert len(platform.readings()) == 1
-
-
-@pytest.mark.promise("P4")
-def test_two_true_equal_readings_without_a_time_are_both_there(platform):
-    hub = Chain()
-    platform.take(hub.seal(Pressure(minute=None), Pressure(minute=None, after_s=9)))
-    platform.take(hub.seal(Pressure(minute=None, after_s=60)))
-    assert len(platform.readings()) == 3
-
-
-@pytest.mark.promise("P4")
-def test_a_timeless_resend_stands_beside_the_first_and_is_marked(platform):
-    hub = Chain()
-    platform.take(hub.seal(Pressure(minute=None)))
-    platform.take(hub.seal(Pressure(minute=None, after_s=30, extras={2: 1})))
-    assert [reading["flags"] for reading in platform.readings()] == [[], ["possible_repeat"]]
-
-
-@pytest.mark.promise("P3")
-@pytest.mark.parametrize("told", [129, 127, 300])
-def test_numbers_that_the_octets_do_not_give_are_held(platform, told):
-    octets = Chain().seal(Pressure(systolic=128, told_systolic=told))
-    assert platform.answer(octets) == ("held", "readings")
-    assert platform.readings() == []
-    assert platform.kept() == [("held", "readings", octets)]
-
-
-@pytest.mark.promise("P3")
-def test_a_reading_more_or_less_than_the_octets_give_is_held(platform):
-    more, less = cuff_session([Pressure()]), cuff_session([Pressure()])
-    more.append([None, 0, 1, bytes((128, 80, 104, 66)), 0, 0])
-    less[-1] = less[-1][:2]
-    assert platform.answer(Chain().seal(session=more)) == ("held", "readings")
-    assert platform.answer(Chain(chain=bytes(8)).seal(session=less)) == ("held", "readings")
-
-
-@pytest.mark.promise("P3")
-def test_every_stored_reading_names_its_captures_and_octets(platform):
-    hub = Chain()
-    platform.take(hub.seal(Pressure(), Pressure(minute=1, after_s=60)))
-    platform.take(hub.seal(Pressure(minute=2, after_s=120)))
-    assert [reading["captures"] for reading in platform.readings()] == [[1], [2], [3]]
-    assert platform.readings()[2]["source"] == [
-        {"characteristic": "2A35", "hex": Pressure(minute=2).octets().hex()}
-    ]
-
-
-@pytest.mark.promise("P5")
-def test_a_gap_is_accepted_named_and_filled(platform):
-    hub = Chain()
-    letters = [hub.seal(Pressure(minute=n, after_s=60 * n)) for n in range(5)]
-    for number in (0, 3, 4):
-        assert platform.answer(letters[number]) == ("stored", None)
-    assert platform.chain().missing == ((2, 3),)
-    assert platform.chain().missing_captures == ((2, 3),)
-    assert not platform.chain().complete
-    for number in (2, 1):
-        assert platform.answer(letters[number]) == ("stored", None)
-    assert platform.chain().complete
-    assert [reading["captures"] for reading in platform.readings()] == [[1], [2], [3], [4], [5]]
-
-
-@pytest.mark.promise("P5")
-def test_the_missing_beginning_of_a_chain_is_named(platform):
-    hub = Chain()
-    hub.seal(Pressure())
-    platform.take(hub.seal(Pressure(minute=1)))
-    assert platform.chain().missing == ((1, 1),)
-
-
-@pytest.mark.promise("P5")
-def test_a_second_content_under_one_number_is_held_and_told(platform):
-    first, second = Chain(), Chain()
-    platform.take(first.seal(Pressure(systolic=120)))
-    fork = second.seal(Pressure(systolic=121, minute=1))
-    assert platform.answer(fork) == platform.answer(fork) == ("held", "fork")
-    assert platform.chain().forked == (1,)
-    assert platform.systolic() == ["120"]
-    assert platform.answer(second.seal(Pressure(minute=2))) == ("held", "previous")
-    assert platform.answer(first.seal(Pressure(minute=3))) == ("held", "fork")
-
-
-@pytest.mark.promise("P5")
-def test_an_envelope_that_does_not_join_its_neighbour_is_held_whichever_comes_first(platform):
-    hub = Chain()
-    first, second = hub.seal(Pressure()), hub.seal(Pressure(minute=1))
-    stranger = seal(payload([cuff_session([Pressure(minute=2)])], 2, bytes(31) + b"x", first=2))
-    platform.take(first)
-    assert platform.answer(stranger) == ("held", "previous")
-    late = Chain(OTHER)
-    late.seal(Pressure(minute=3))
-    assert platform.answer(late.seal(Pressure(minute=4)), OTHER) == ("stored", None)
-    assert platform.answer(Chain(OTHER).seal(Pressure(minute=5)), OTHER) == ("held", "previous")
-    assert platform.answer(second) == (
-        "held",
-        "fork",
-    )  # the number is taken by what is held: a person decides
-
-
-@pytest.mark.promise("P5")
-def test_a_first_envelope_with_a_predecessor_is_held(platform):
-    assert platform.answer(seal(payload([cuff_session([Pressure()])], 1, b"p" * 32))) == ("held", "previous")
-
-
-@pytest.mark.promise("P5")
-def test_a_chain_after_a_damaged_one_says_how_far_that_had_come(platform):
-    old, new = Chain(), Chain(chain=bytes.fromhex("c0ffee0000000002"))
-    platform.take(old.seal(Pressure()))
-    platform.take(new.seal(Pressure(minute=1), more={8: [CHAIN, 3, 5]}))
-    ended, follows = completeness.chains(platform.store, HUB)
-    assert (ended.missing, ended.awaited, follows.complete) == (((2, 3),), (), True)
-
-
-@pytest.mark.promise("P5")
-def test_capture_numbers_that_come_again_with_other_octets_are_held(platform):
-    hub = Chain()
-    platform.take(hub.seal(Pressure(systolic=120)))
-    again = seal(payload([cuff_session([Pressure(systolic=121)])], 2, hub.previous, more={7: 1}))
-    assert platform.answer(again) == ("held", "captures")
-    assert platform.systolic() == ["120"]
 
 
 @pytest.mark.promise("P6", "P10")
