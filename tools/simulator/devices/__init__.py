@@ -8,6 +8,8 @@ A device is made in a world, started once, and then used as a person uses it:
     cuff.press(patient.blood_pressure()) # the display shows a result; the device stores it and advertises
     cuff.taken                           # what the display showed, one dict per reading, as in taken.jsonl
     cuff.unsent()                        # what is still only in its memory
+    cuff.is_bonded(), cuff.is_sending()  # and cuff.link is None when nobody is connected
+    cuff.listeners.append(hear)          # hear("indicate", 1): each note of cuff.log, as it is made
     cuff.remove_battery()                # the clock is lost
     cuff.faults.drop_at = 3              # faults.Faults: what is wrong with it
 

@@ -136,7 +136,7 @@ class Oximeter(MedicalDevice):
         assert link is not None  # it has just asked
         if not (self._subscribed(self.racp) and self._subscribed(self.measurement)):
             raise att.ATT_Error(_CCCD_IMPROPERLY_CONFIGURED)
-        if link.sending is not None and not link.sending.done():
+        if self.is_sending():
             raise att.ATT_Error(_PROCEDURE_IN_PROGRESS)
         self.note("racp", octets.hex())
         self._begin(link, self._procedure(link, octets))

@@ -1,6 +1,7 @@
 """A device on the air: its window of advertisements, its bonds, its one link, and what is wrong with it."""
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -43,7 +44,8 @@ class Peripheral:
         self.serial = serial or f"{self.chance.randrange(10**9):09d}"
         self.faults = faults or Faults()
         self.display = ""
-        self.log: list[tuple] = []
+        self.log: list[tuple] = []  # (virtual ms, what, details)
+        self.listeners: list[Callable[..., None]] = []  # called with each note as it is made
         self.link: CollectorLink | None = None
         self._pairing_mode = False
         self._in_pairing_visit = False
@@ -81,6 +83,14 @@ class Peripheral:
         """Whether a new bond is taken now."""
         return self.BONDS and (self._pairing_mode or self._in_pairing_visit or self.faults.repairs_always)
 
+    def is_bonded(self) -> bool:
+        """Whether some collector holds a bond that this device honours."""
+        return bool(self.bumble.keystore.bonds)
+
+    def is_sending(self) -> bool:
+        """Whether a collector has asked for readings and they are on their way."""
+        return self.link is not None and self.link.sending is not None and not self.link.sending.done()
+
     def forget_bonds(self) -> None:
         """Lose every bond, as after a reset or a pairing with another host; new ones are taken at once."""
         self.faults.repairs_always = True
@@ -96,6 +106,8 @@ class Peripheral:
     def note(self, *words) -> None:
         """Keep what happened, with its virtual millisecond."""
         self.log.append((round(self.world.loop.time() * 1000), *words))
+        for listener in self.listeners:
+            listener(*words)
 
     def _build(self) -> None:
         self.bumble: Any = make_device(self.world.link, self.name(), self.address)
@@ -211,7 +223,7 @@ class Peripheral:
     async def _lose_patience(self, link: CollectorLink) -> None:
         while not link.gone:
             left_s = self._heard_at + self.PATIENCE_S - self.world.loop.time()
-            if left_s > 0 or (link.sending is not None and not link.sending.done()):
+            if left_s > 0 or self.is_sending():
                 await asyncio.sleep(max(left_s, 1.0))
             else:
                 self.note("impatient")

@@ -36,7 +36,7 @@ class StoreAndForward(MedicalDevice):
             self._begin(link, _EARLY_DELAY_S)
 
     def _begin(self, link: CollectorLink, delay_s: float) -> None:
-        if self._in_pairing_visit or (link.sending is not None and not link.sending.done()):
+        if self._in_pairing_visit or self.is_sending():
             return
         link.sending = self._run(self._send_all(link, delay_s))
 
