@@ -49,6 +49,7 @@ class Peripheral:
         self.link: CollectorLink | None = None
         self._pairing_mode = False
         self._in_pairing_visit = False
+        self._woken_again = False  # somebody pressed it while a collector was connected
         self._window_until = 0.0
         self._heard_at = 0.0
         self._sent_count = 0
@@ -149,6 +150,8 @@ class Peripheral:
         self._window_until = self.world.loop.time() + window_s
         if self.link is None:
             self._run(self._advertise())
+        else:
+            self._woken_again = True
 
     async def _advertise(self) -> None:
         """Advertise what is true now, until the window closes."""
@@ -198,8 +201,10 @@ class Peripheral:
             self._pairing_mode = False
             self._window_until = 0.0
         self._in_pairing_visit = False
-        if self.has_more() or self._pairing_mode:
-            self._run(self._advertise())  # for what is left of its window
+        if not (self.has_more() or self._pairing_mode or self._woken_again):
+            self._window_until = 0.0
+        self._woken_again = False
+        self._run(self._advertise())  # for what is left of its window
 
     def _on_encryption(self, link: CollectorLink) -> None:
         if link.encrypted or not link.connection.is_encrypted:
