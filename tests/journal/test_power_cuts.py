@@ -109,7 +109,7 @@ def test_no_cut_loses_doubles_or_blocks_anything(erased, tear):
 def test_no_second_cut_while_it_recovers_does_either(erased):
     base = _Twice(erased)
     points = 0
-    for first in range(0, 700, 37):
+    for first in range(0, 700, 61):
         second = 0
         while True:
             owner = base.fresh()
@@ -124,5 +124,5 @@ def test_no_second_cut_while_it_recovers_does_either(erased):
             owner.start()
             _after(owner)
             points += 1
-            second += 5
+            second += 7
     assert points > 200

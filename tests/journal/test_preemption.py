@@ -144,11 +144,11 @@ def test_a_storm_of_captures_through_a_long_life_is_kept():
     for turn in range(60):
         callback.run(lambda turn=turn: journal.session(_session(turn + 1)), every=199)
         for _plan_of_this_turn in range(8):
-            callback.run(lambda: _seal(journal), every=2003)
+            callback.run(lambda: _seal(journal), every=9001)
         for sequence in journal.open_plans():
             done += sum(count for _first, count in journal.read_plan(sequence).captures)
             callback.run(lambda sequence=sequence: journal.receipt(Receipt(sequence, 0, 0)), every=997)
-        while callback.run(journal.tidy, every=4999):
+        while callback.run(journal.tidy, every=49999):
             pass
     assert len(kept) > 300
     _check(flash, journal, kept, done)

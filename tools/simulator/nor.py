@@ -17,7 +17,7 @@ class PowerCut(BaseException):
 
 
 class Misuse(AssertionError):
-    """The software asked what the contract of a NOR chip forbids: a fault of the software, never of the chip."""
+    """The software asked what no NOR chip allows: a fault of the software, never of the chip."""
 
 
 class Nor:
@@ -34,13 +34,13 @@ class Nor:
         self._cells = bytearray(self._blank if image is None else image)
         if len(self._cells) != size or erased not in ("ff", "noise"):
             raise ValueError("image or mode")
-        self._used = bytearray(  # one octet per unit: 1 once a program or a torn erase has touched it
-            self._cells[at : at + UNIT_OCTETS] != self._blank[at : at + UNIT_OCTETS] for at in range(0, size, UNIT_OCTETS)
-        )
+        # one octet per unit: 1 once a program or a torn erase has touched it
+        units = range(0, size, UNIT_OCTETS)
+        self._used = bytearray(self._cells[at : at + 16] != self._blank[at : at + 16] for at in units)
         self.programmed_octets = self.programs = self.erases = self.reads = self.read_octets = 0
         self.erases_by_sector = [0] * sector_count
         self.off = False
-        self.stuck = {}  # octet offset -> (mask, level octet): bits that no program or erase can change any more
+        self.stuck = {}  # octet offset -> (mask, level octet): bits that nothing changes any more
         self.silent = 0  # programs that will store nothing and still report success
         self._refused_programs = self._refused_erases = 0
         self._cut_octet = self._cut_erase = None
@@ -189,8 +189,9 @@ class Nor:
                 torn = wanted[: done - whole] + self._cells[start + done - whole : start + UNIT_OCTETS]
             else:
                 torn = bytes(octet | self._chance.randrange(256) for octet in wanted)
-            self._cells[start : start + UNIT_OCTETS] = torn
-            self._used[start // UNIT_OCTETS] = 1
+            if self._cells[start : start + UNIT_OCTETS] != torn:
+                self._cells[start : start + UNIT_OCTETS] = torn
+                self._used[start // UNIT_OCTETS] = 1
             self.programmed_octets += done - whole
         self._die()
 
