@@ -39,6 +39,17 @@ def test_a_plan_made_again_under_a_new_number_brings_each_capture_once(platform)
     assert platform.systolic() == ["120", "121", "122"]
 
 
+@pytest.mark.promise("P4")
+def test_a_plan_made_again_after_its_session_was_lost_brings_no_capture_twice(platform):
+    hub = Chain()
+    platform.take(hub.seal(Pressure(minute=7)))
+    lost = cuff_session(
+        [Pressure(minute=7, extras={2: 2})], device=0
+    )  # the device is known by its slot alone
+    assert platform.answer(seal(payload([lost], 2, hub.previous, more={7: 1}))) == ("stored", None)
+    assert len(platform.readings()) == 1
+
+
 @pytest.mark.promise("P4", "P5")
 def test_a_replaced_number_that_never_comes_is_not_missing(platform):
     lost = hash_of(Chain().seal(Pressure()))
