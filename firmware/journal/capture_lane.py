@@ -1,9 +1,10 @@
 """The capture lane: what the Bluetooth callback appends to, and nobody else.
 
-`capture` runs between any two bytecodes of the main loop. It writes `generation`, `at`, `number` and `first`; the main
-loop writes `ready_end`, `start` and `prefix`, each before the generation it is about is handed over by `ready_end`.
-Nothing is allocated: no whole number above 30 bits is made, no slice, no tuple; MicroPython takes the frames of the
-two longer functions from the heap and gives them back on return, or from the stack when the heap is locked.
+`capture` runs between any two bytecodes of the main loop. It writes `generation`, `at`, `number` and
+`first`; the main loop writes `ready_end`, `start` and `prefix`, each before the generation it is about is
+handed over by `ready_end`. Nothing is allocated: no whole number above 30 bits is made, no slice, no tuple;
+MicroPython takes the frames of the two longer functions from the heap and gives them back on return, or
+from the stack when the heap is locked.
 """
 
 import struct
@@ -83,7 +84,7 @@ class CaptureLane:
     # Bluetooth callback
 
     def capture(self, visit, device, handle, flags, mono_ms, time_s, quality, value):
-        """Put one value on flash and return its number. Full or OSError: it is not there, and must not be confirmed."""
+        """Put one value on flash and return its number. Full or OSError: it is not there; never confirm it."""
         length = len(value)
         if length > VALUE_OCTETS_MAX:
             raise ValueError(length)
@@ -137,7 +138,7 @@ class CaptureLane:
         head = self._head
         size = length + _HEAD - 6
         position = 3
-        # unit and size first, then what stands after the frame's own six octets, then zeros up to the unit's end
+        # unit and size first, then what follows the frame's own six octets, then zeros up to the unit's end
         head[3] = unit
         head[4] = size & 255
         head[5] = size >> 8
@@ -165,7 +166,7 @@ class CaptureLane:
         head[1] = size >> 8 | check << 2
 
     def _write(self, unit, units, length, value):
-        """Program one frame and read it back: its first unit before the others, so that its length is known."""
+        """Program one frame, its first unit before the others, and read it back."""
         self._seal(unit, length, value)
         base = (self.generation % self.count) * SECTOR + unit * UNIT
         head, chunk, end = self._head, self._chunk, length + _HEAD

@@ -1,4 +1,4 @@
-"""Sectors and frames: where a lane's records lie, and how a reader knows a record from rubbish (FORMAT.md 2 and 3)."""
+"""Sectors and frames: where a lane's records lie, and how they are told from rubbish (FORMAT.md 2 and 3)."""
 
 import binascii
 import struct
@@ -50,7 +50,7 @@ def frame(payload, unit, prefix):
 
 
 class Sectors:
-    """Both lanes of one partition: geometry, sector heads, and frames as a reader sees them. Main loop only."""
+    """Both lanes of one partition: geometry, heads, and frames as a reader sees them. Main loop only."""
 
     def __init__(self, flash):
         self.flash = flash
@@ -130,7 +130,7 @@ class Sectors:
         return lane, generation, bytes(head[8:16])
 
     def prepare(self, lane, generation):
-        """Erase a sector and write its head: False when the chip failed, and the generation must be left out."""
+        """Erase a sector and write its head: False when the chip failed; then the generation is left out."""
         sector = self.sector(lane, generation)
         try:
             self.flash.erase(sector)
@@ -151,8 +151,8 @@ class Sectors:
     def first_clean(self, lane, generation, unit):
         """The first unit, not before `unit`, from which nothing was programmed since the sector was prepared.
 
-        Erased octets may look like anything, and a torn frame like erased ones: the fingerprints in the sector's
-        head, taken after the erase, tell. UNITS when there is none or the head is lost.
+        Erased octets may look like anything, and a torn frame like erased ones: the fingerprints in the
+        sector's head, taken after the erase, tell. UNITS when there is none or the head is lost.
         """
         sector = self.sector(lane, generation)
         if self.read_head(sector) is None:

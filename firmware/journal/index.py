@@ -1,4 +1,4 @@
-"""What the journal knows without reading flash: a few bounded tables, and the snapshot that each sector begins with."""
+"""What the journal knows without reading flash: bounded tables, and the snapshot a sector begins with."""
 
 import struct
 
@@ -7,7 +7,9 @@ from micropython import const
 from firmware.contracts import Full
 from firmware.journal import records
 
-OPEN_PLANS_MAX = const(24)  # more than a broker's round trips need; a platform that answers nothing stops there
+OPEN_PLANS_MAX = const(
+    24
+)  # more than a broker's round trips need; a platform that answers nothing stops there
 RANGES_MAX = const(40)  # gaps between what is done, and ranges of open plans
 FIXES_MAX = const(24)  # boots with captures that wait and were taken before the clock was set
 DESCRIPTIONS_MAX = const(32)  # devices and versions of their firmware in one chain
@@ -137,7 +139,9 @@ class Index:
             return
         ranges = len(self.done) // 2 + sum([len(one.captures) for one in self.plans])
         oldest = next(self.unplanned(number), (0, 0))[0]
-        lone = len(plan.captures) == 1 and plan.captures[0][0] == oldest  # so that the oldest can always go on
+        lone = (
+            len(plan.captures) == 1 and plan.captures[0][0] == oldest
+        )  # so that the oldest can always go on
         if len(self.plans) >= OPEN_PLANS_MAX or (ranges + len(plan.captures) > RANGES_MAX and not lone):
             raise Full
 
@@ -259,7 +263,7 @@ class Index:
         return octets
 
     def load(self, octets, read):
-        """Become what a snapshot says; `read(place, kind)` gives the body of a record, or None when it is gone.
+        """Become what a snapshot says; `read(place, kind)` gives a record's body, or None when it is gone.
 
         What is gone was moved since, and comes with the records after the snapshot.
         """

@@ -1,4 +1,4 @@
-"""The journal: captures kept before they are confirmed, and everything that is needed to deliver them once."""
+"""The journal: captures kept before they are confirmed, and all that is needed to deliver them once."""
 
 import struct
 
@@ -7,6 +7,7 @@ from micropython import const
 from firmware.contracts import Full, OutOfTurn
 from firmware.journal import records
 from firmware.journal.capture_lane import CaptureLane
+from firmware.journal.finder import Finder
 from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNIT, UNITS, Sectors, units_for
 from firmware.journal.index import DESCRIPTIONS_MAX, DEVICES_MAX, Index
 from firmware.journal.main_lane import UNUSABLE, MainLane
@@ -16,12 +17,10 @@ from firmware.journal.upkeep import Upkeep
 _SALT_OCTETS = const(8)
 _FRAME_HEAD = const(29)  # octets of a capture's frame beside its value
 _WANT_OCTETS_MIN = const(3072)  # room to keep ready for the shortest visits
-_EARLY_MAX = const(1024)  # captures of one visit: its session may be written anew after the last of them
-_BACK_MAX = const(2)  # sectors that other records may have filled between a session and its captures
 _TURNS_MAX = const(4)  # sectors of the main lane that one record may make room from; more is for idle times
 _LOOKED_AT_MAX = const(128)  # numbers that one call of pending tries
 
-# units that stay free for what matters more: a turn of the main lane needs one sector's worth, receipts free it
+# Units that stay free, beside one sector's worth for a turn of the main lane, for what matters more.
 _KEEP_ORDINARY = const(64)
 _KEEP_PLAN = const(16)
 
@@ -36,11 +35,9 @@ class Journal:
         self._sectors = Sectors(flash)
         self._captures = CaptureLane(flash, self._sectors.counts[CAPTURES])
         self._main = MainLane(self._sectors, self._index, self._next_number)
-        self._upkeep = Upkeep(self, self._sectors, self._captures, self._main, self._index)
+        self._finder = Finder(self._sectors, self._captures, self._main, self._index)
+        self._upkeep = Upkeep(self, self._finder, self._sectors, self._captures, self._main, self._index)
         self._want = _WANT_OCTETS_MIN
-        self._cursor = (0, 0, HEAD)  # generation, number, unit: where the last capture was read
-        self._oldest = (0, 0, 0)  # number, boot, mono_ms of the oldest capture that waits
-        self._session = None  # the last one found
         self._asked = []  # descriptions that the next plan's envelope will tell
         self._begin()
         self.boot = self._captures.boot
@@ -114,12 +111,11 @@ class Journal:
         return self._captures.room()
 
     def needed(self, burst, value_octets):
-        """Room that a visit needs: its largest burst, two of the longest values, and what sectors' ends waste."""
+        """Room that a visit needs: its largest burst, two longest values, the waste at sectors' ends."""
         longest = (records.VALUE_OCTETS_MAX + _FRAME_HEAD + UNIT - 1) // UNIT
         units = burst * ((value_octets + _FRAME_HEAD + UNIT - 1) // UNIT) + 2 * longest
         units += (units // (UNITS - HEAD - longest) + 1) * longest
-        if units * UNIT > self._want:
-            self._want = units * UNIT
+        self._want = max(self._want, units * UNIT)
         return units * UNIT
 
     def tidy(self):
@@ -147,7 +143,7 @@ class Journal:
             records.KIND_SESSION, records.pack_session(session, low, number, None), _KEEP_ORDINARY, True
         )
         self._session_middle = number
-        self._session = None
+        self._finder.stale()
         if session.device in index.sessions or len(index.sessions) < DEVICES_MAX:
             index.sessions[session.device] = place
 
@@ -167,7 +163,9 @@ class Journal:
             return 0
         number = self._index.described + 1
         body = struct.pack("<H", number) + bytes(octets)
-        self._index.add_description(self._append(records.KIND_DESCRIPTION, body, _KEEP_ORDINARY, True), number)
+        self._index.add_description(
+            self._append(records.KIND_DESCRIPTION, body, _KEEP_ORDINARY, True), number
+        )
         return number
 
     def plan(self, plan):
@@ -196,7 +194,7 @@ class Journal:
                         raise OutOfTurn
 
     def receipt(self, receipt):
-        """Keep a verified receipt: its plan's captures may be freed. One that names no open plan changes nothing."""
+        """Keep a verified receipt: its plan's captures may be freed. Of no open plan, it changes nothing."""
         index = self._index
         if index.plan(receipt.sequence) is None:
             return
@@ -214,7 +212,7 @@ class Journal:
 
     @property
     def chain_start(self):
-        """(chain or None, sequence, capture) that were the last known before this chain, or None in a hub's first."""
+        """The last (chain or None, sequence, capture) known before this chain; None in a hub's first one."""
         index = self._index
         if not index.renewed:
             return None
@@ -256,7 +254,7 @@ class Journal:
         raise ValueError(number)
 
     def described_in(self, number, sequence):
-        """Whether the envelope of this sequence tells a description: as long as no receipt said that one came."""
+        """Whether this sequence's envelope tells a description: as long as no receipt said that one came."""
         plan = self._index.plan(sequence)
         if plan is not None:
             return number in plan.described
@@ -280,14 +278,14 @@ class Journal:
         return None
 
     def pending(self, limit):
-        """Up to `limit` numbers of captures in no plan, oldest first. Those that flash lost are written off."""
+        """Up to `limit` numbers of captures in no plan, oldest first. What flash has lost is written off."""
         self._asked = []
         end = self._next_number()
         numbers, gone, tried = [], [], 0
         for low, high in self._index.unplanned(end):
             number = low
             while number < high and len(numbers) < limit and tried < _LOOKED_AT_MAX + limit:
-                if self._capture_body(number) is None:
+                if self._finder.capture(number) is None:
                     gone.append(number)
                 else:
                     numbers.append(number)
@@ -302,17 +300,14 @@ class Journal:
 
     def read(self, number):
         """A capture; ValueError when there is none of this number."""
-        body = self._capture_body(number)
+        body = self._finder.capture(number)
         if body is None:
             raise ValueError(number)
         return records.unpack_capture(body)
 
     def session_of(self, capture):
         """The session of a capture's visit as last written, or None."""
-        found = self._session
-        if found is None or (found.boot, found.visit) != (capture.boot, capture.visit):
-            found = self._session = self._find_session(capture)
-        return found
+        return self._finder.session(capture)
 
     def last_session(self, device):
         """The last session of a device, or None."""
@@ -326,29 +321,17 @@ class Journal:
 
     def waiting_ms(self, now_ms):
         """How long the oldest of them has waited, at least: no longer than this boot; 0 when none waits."""
-        number, boot, mono_ms = self._oldest_waiting()
+        number, boot, mono_ms = self._finder.oldest_waiting()
         if not number:
             return 0
         return now_ms - mono_ms if boot == self.boot else now_ms
 
     def oldest_boot(self):
         """The boot of the oldest capture that waits; a later one than all when none does."""
-        number, boot, _mono_ms = self._oldest_waiting()
+        number, boot, _mono_ms = self._finder.oldest_waiting()
         return boot if number else self._index.boot + 1
 
     # for upkeep
-
-    def copied_body(self, number):
-        """A capture's octets from the main lane's copies, or None."""
-        main = self._main
-        for generation in range(main.generation, main.oldest() - 1, -1):
-            index = generation % main.count
-            if not main.moved_low[index] <= number < main.moved_high[index]:
-                continue
-            for _unit, payload in self._sectors.frames(MAIN, generation):
-                if payload[0] == records.KIND_COPY and records.number_of(payload[1:5]) == number:
-                    return bytes(payload[1:])
-        return None
 
     def append_copy(self, body):
         """Copy a capture into the main lane."""
@@ -392,83 +375,6 @@ class Journal:
     def _fix(self, entry):
         body = self._body(entry[2], records.KIND_FIX)
         return records.unpack_fix(body) if body else None
-
-    def _capture_body(self, number):
-        """A capture's octets, from its lane or its copy, or None."""
-        self._sectors.stale()
-        if 0 < number < self._next_number():
-            lane = self._captures
-            for generation in range(lane.generation, max(0, lane.ready_end - 1 - lane.count), -1):
-                first = lane.first[generation % lane.count]
-                if 0 < first <= number:
-                    body = self._in_capture_sector(generation, number)
-                    return self.copied_body(number) if body is None else body
-            return self.copied_body(number)
-        return None
-
-    def _in_capture_sector(self, generation, number):
-        known, last, unit = self._cursor
-        if known != generation or last > number:
-            unit = HEAD
-        for at, payload in self._sectors.frames(CAPTURES, generation, unit):
-            here = records.number_of(payload)
-            if here == number:
-                self._cursor = (generation, number, at)
-                return bytes(payload)
-            if here > number:
-                return None
-        return None
-
-    def _oldest_waiting(self):
-        """(number, boot, mono_ms) of the oldest capture without receipt, zeros when none waits."""
-        end = self._next_number()
-        for low, _high in self._index.waiting_ranges(end):
-            if self._oldest[0] != low:
-                body = self._capture_body(low)
-                capture = records.unpack_capture(body) if body else None
-                self._oldest = (low, capture.boot, capture.mono_ms) if capture else (low, 0, 0)
-            return self._oldest
-        return 0, 0, 0
-
-    def _find_session(self, capture):
-        """Look where the session was written first, then where it may have been moved to."""
-        main, number, key = self._main, capture.number, (capture.boot, capture.visit)
-        oldest = main.oldest()
-        start = main.generation
-        while start > oldest and main.opened_at[start % main.count] > number:
-            start -= 1
-        found, older, newer = self._session_in(start, key)
-        back = start - 1
-        while found is None and not older and back >= max(oldest, start - _BACK_MAX):
-            found, older, _newer = self._session_in(back, key)
-            back -= 1
-        ahead = start + 1
-        while not newer and ahead <= main.generation and main.opened_at[ahead % main.count] <= number + _EARLY_MAX:
-            later, _older, newer = self._session_in(ahead, key)
-            found = later or found
-            ahead += 1
-        generation = main.generation
-        while found is None and generation >= oldest:
-            index = generation % main.count
-            if main.moved_low[index] <= number < main.moved_high[index]:
-                found = self._session_in(generation, key)[0]
-            generation -= 1
-        return found
-
-    def _session_in(self, generation, key):
-        """A visit's session in this sector, and whether an earlier and a later visit were first written here."""
-        self._sectors.stale()
-        found, older, newer = None, False, False
-        opened_at = self._main.opened_at[generation % self._main.count]
-        for _unit, payload in self._sectors.frames(MAIN, generation):
-            if payload[0] in (records.KIND_SESSION, records.KIND_OLD_SESSION):
-                session, _low, middle, _high = records.unpack_session(bytes(payload[1:]))
-                here = (session.boot, session.visit)
-                if here == key:
-                    found = session
-                elif middle >= opened_at:
-                    older, newer = older or here < key, newer or here > key
-        return found, older, newer
 
 
 def _holds(ranges, number):

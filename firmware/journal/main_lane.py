@@ -1,4 +1,4 @@
-"""The main lane: sessions, fixes, descriptions, plans, receipts and copies, appended by the main loop alone."""
+"""The main lane: sessions, fixes, descriptions, plans, receipts, copies, appended by the main loop alone."""
 
 import struct
 from array import array
@@ -29,7 +29,9 @@ class MainLane:
         self.snapshot_generation = 0  # of the newest sector with a valid snapshot
         self.start = bytearray(self.count)
         self.opened_at = array("I", [0] * self.count)  # next capture's number when a sector was opened
-        self.moved_low = array("I", [0] * self.count)  # capture numbers that moved records of a sector are about
+        self.moved_low = array(
+            "I", [0] * self.count
+        )  # capture numbers that moved records of a sector are about
         self.moved_high = array("I", [0] * self.count)
 
     def hand_over(self, generation, _prefix, start):
@@ -47,7 +49,7 @@ class MainLane:
         return count
 
     def sector_units(self):
-        """Units that a newly opened sector has for records: the last one is for the word that the next is open."""
+        """Units that a newly opened sector has for records; the last unit is for the word "next"."""
         opening = units_for(_OPEN_OCTETS) + units_for(1 + self._index.snapshot_octets())
         return UNITS - HEAD - opening - 1
 

@@ -47,7 +47,8 @@ CLOCK_OCTETS_MAX = const(16)
 CHARACTERISTICS_MAX = const(16)
 
 Capture = namedtuple(
-    "Capture", ("number", "boot", "visit", "device", "handle", "flags", "mono_ms", "time_s", "quality", "value")
+    "Capture",
+    ("number", "boot", "visit", "device", "handle", "flags", "mono_ms", "time_s", "quality", "value"),
 )
 Session = namedtuple(
     "Session",
@@ -76,7 +77,9 @@ def _uint(octets, at, count):
 def pack_capture(capture):
     """A capture's octets, as the capture lane and a copy hold them."""
     return (
-        struct.pack("<IHBB", capture.number, capture.handle, capture.device, capture.flags | capture.quality << 5)
+        struct.pack(
+            "<IHBB", capture.number, capture.handle, capture.device, capture.flags | capture.quality << 5
+        )
         + capture.visit.to_bytes(3, "little")
         + capture.boot.to_bytes(3, "little")
         + capture.mono_ms.to_bytes(5, "little")
@@ -251,7 +254,12 @@ def unpack_plan(octets):
 def pack_chain(chain):
     """A chain record's octets."""
     return struct.pack(
-        "<8s8sIIB", chain.chain, chain.before, chain.last_number, chain.last_sequence, 1 if chain.renewed else 0
+        "<8s8sIIB",
+        chain.chain,
+        chain.before,
+        chain.last_number,
+        chain.last_sequence,
+        1 if chain.renewed else 0,
     )
 
 

@@ -1,7 +1,7 @@
 """After power-up: find where both lanes end and what is known, by reading alone.
 
-One short read of each sector's head and first record; one walk through the newest sector of each lane and the one
-behind it; the records after the newest snapshot. More only where something is damaged.
+One short read of each sector's head and first record; one walk through the newest sector of each lane and
+the one behind it; the records after the newest snapshot. More only where something is damaged.
 """
 
 import struct
@@ -23,7 +23,9 @@ class Recovery:
         self._main = main
         self._index = index
         self._notes = notes
-        self._heads = [array("I", [0] * count) for count in sectors.counts]  # generation by sector, 0: no head
+        self._heads = [
+            array("I", [0] * count) for count in sectors.counts
+        ]  # generation by sector, 0: no head
         self._firsts = array("I", [0] * sectors.counts[CAPTURES])
         self._opened = array("I", [0] * sectors.counts[MAIN])
         self._newest_opened = 0
@@ -35,13 +37,15 @@ class Recovery:
         if not self._sectors.salt:
             return False
         self.newest = self._find_main()
-        if not self._find_captures() and (not self.newest or (self.newest == 1 and not self._has_snapshot(1))):
+        if not self._find_captures() and (
+            not self.newest or (self.newest == 1 and not self._has_snapshot(1))
+        ):
             return False  # or a format that was cut
         self._replay(self.newest)
         return True
 
     def damaged(self):
-        """Whether the newest records of the main lane are known to be lost, so that a new chain must begin."""
+        """Whether the main lane's newest records are known to be lost, so that a new chain must begin."""
         return "chain" in self._notes
 
     # heads
@@ -221,7 +225,9 @@ class Recovery:
         """Find the newest sector, where it ends, the last number, and what is prepared behind it."""
         lane, sectors = self._captures, self._sectors
         heads = self._heads[CAPTURES]
-        newest = self._newest(CAPTURES, max([head for head, first in zip(heads, self._firsts) if first] or [0]))
+        newest = self._newest(
+            CAPTURES, max([heads[at] for at in range(lane.count) if self._firsts[at]] or [0])
+        )
         lane.generation = newest or min([head for head in heads if head] or [1]) - 1
         lane.at = UNITS
         if newest:
@@ -255,5 +261,3 @@ def read_record(sectors, main, place, kind):
     if payload is None or payload[0] != kind:
         return None
     return bytes(payload[1:])
-
-

@@ -1,4 +1,4 @@
-"""Makes room ahead of both lanes, one erase or one copy at a time: the only place that erases. Main loop only."""
+"""Makes room ahead of both lanes, one erase or one copy at a time. Main loop only."""
 
 from micropython import const
 
@@ -14,8 +14,9 @@ _GAIN_UNITS_MIN = const(8)  # a turn that frees less is not worth its erase
 class Upkeep:
     """Moves what is still needed from the lanes' tails, and prepares the sectors again."""
 
-    def __init__(self, journal, sectors, captures, main, index):
+    def __init__(self, journal, finder, sectors, captures, main, index):
         self._journal = journal
+        self._finder = finder
         self._sectors = sectors
         self._captures = captures
         self._main = main
@@ -113,7 +114,7 @@ class Upkeep:
         return kind, body, low, _ALL if high is None else high
 
     def _following(self, tail, unit, session):
-        """Whether the same visit was written again later, and the first number that is surely a later visit's."""
+        """Whether the same visit was written again later; the first number that is surely a later visit's."""
         here = (session.boot, session.visit)
         for generation in range(tail, self._main.generation + 1):
             start = unit + 1 if generation == tail else HEAD
@@ -158,7 +159,7 @@ class Upkeep:
                 if not self._index.waits(number, number + 1):
                     continue
                 body = bytes(payload)
-                if self._journal.copied_body(number) is None:
+                if self._finder.copy(number) is None:
                     try:
                         self._journal.append_copy(body)
                     except Full:

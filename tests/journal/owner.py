@@ -1,4 +1,4 @@
-"""Uses a journal as the hub does and remembers what the journal has promised, so that a test can hold it to that."""
+"""Uses a journal as the hub does and remembers what was promised, so that a test can hold it to that."""
 
 import hashlib
 import random
@@ -70,8 +70,8 @@ class Owner:
         self.visit += 1
         facts = ((10, b"\x35\x2a"), (12, b"\x08\x2a"), (14, self.chance.randbytes(16)))
         session = Session(
-            self.visit, self.boot, self.chance.randrange(3), b"ABCDEF", 1, "cuff", 7, 1000 * self.visit, b"clock", 5,
-            True, -60, facts, 0,
+            self.visit, self.boot, self.chance.randrange(3), b"ABCDEF", 1, "cuff", 7, 1000 * self.visit,
+            b"clock", 5, True, -60, facts, 0,
         )  # fmt: skip
         self.attempt("session", session, lambda: self.journal.session(session))
 
@@ -101,8 +101,8 @@ class Owner:
         digest = hashlib.sha256(repr((self.journal.next_sequence, ranges)).encode()).digest()
         fix = self.journal.fix_for(self.boot)
         plan = Plan(
-            self.journal.next_sequence, self.journal.last_hash, tuple(ranges[:8]), 1_800_000_000, 1, self.boot,
-            fix.mono_ms if fix else 0, b"kid kid ", 1, digest, 0,
+            self.journal.next_sequence, self.journal.last_hash, tuple(ranges[:8]), 1_800_000_000, 1,
+            self.boot, fix.mono_ms if fix else 0, b"kid kid ", 1, digest, 0,
         )  # fmt: skip
         self.attempt("plan", plan, lambda: self.journal.plan(plan))
 
@@ -198,7 +198,10 @@ class Owner:
         assert journal.pending(10_000) == [number for number in waiting if number not in planned]
         for number in waiting:
             capture = journal.read(number)
-            assert (capture.number, capture.boot, capture.visit, capture.value) == (number, *self.kept[number])
+            assert (capture.number, capture.boot, capture.visit, capture.value) == (
+                number,
+                *self.kept[number],
+            )
             if (capture.boot, capture.visit) in self.sessions:
                 assert journal.session_of(capture) == self.sessions[capture.boot, capture.visit]
             if capture.boot in self.fixes:

@@ -58,7 +58,17 @@ def _session(visit, boot):
 def _plan(journal, captures):
     sequence = journal.next_sequence
     return Plan(
-        sequence, journal.last_hash, captures, 1800000000, 1, 1, 5, b"k" * 8, 1, bytes((sequence & 255,)) * 32, 0
+        sequence,
+        journal.last_hash,
+        captures,
+        1800000000,
+        1,
+        1,
+        5,
+        b"k" * 8,
+        1,
+        bytes((sequence & 255,)) * 32,
+        0,
     )
 
 

@@ -18,8 +18,8 @@ CAPTURE = records.Capture(
 CAPTURE_OCTETS = _hex("04030201 0c0b 09 53 08090a 050607 5544332211 00d2496b 1e8000")
 
 SESSION = records.Session(
-    0x020304, 0x050607, 8, b"\x01\x02\x03\x04\x05\x06", 1, "cuff", 0x17, 0x0100000002, b"\xea\x07\x01", 0x0100000003,
-    True, -60, ((0x0010, b"\x35\x2a"), (0x0020, bytes(range(16)))), 0x0301,
+    0x020304, 0x050607, 8, b"\x01\x02\x03\x04\x05\x06", 1, "cuff", 0x17, 0x0100000002, b"\xea\x07\x01",
+    0x0100000003, True, -60, ((0x0010, b"\x35\x2a"), (0x0020, bytes(range(16)))), 0x0301,
 )  # fmt: skip
 SESSION_OCTETS = _hex(
     "070605 040302 08 81 010203040506 17 0200000001 0300000001 c4ff 0103 64000000 0200 ffff 04 03 02 02"
@@ -73,7 +73,9 @@ def test_records_that_were_cut_short_are_refused():
 def _frame(payload, unit, lane, generation, salt):
     """A frame after FORMAT.md 3, in one piece."""
     octets = payload + bytes(-(len(payload) + 6) % 16)
-    crc = binascii.crc32(salt + struct.pack("<BI", lane, generation) + struct.pack("<BH", unit, len(payload)) + octets)
+    crc = binascii.crc32(
+        salt + struct.pack("<BI", lane, generation) + struct.pack("<BH", unit, len(payload)) + octets
+    )
     tail = struct.pack("<I", crc)
     check = (sum(tail) + len(payload) % 256 + len(payload) // 256) % 64
     return struct.pack("<H", len(payload) | check << 10) + tail + octets
@@ -91,7 +93,6 @@ def test_frames_are_made_as_the_format_says():
         payload = bytes([index & 255 for index in range(size)])
         made = frame(payload, 6, sectors.prefix(1, 77))
         assert made == _frame(payload, 6, 1, 77, b"saltsalt")
-
 
 
 def test_the_halves_of_the_crc_are_those_of_binascii():
@@ -130,8 +131,12 @@ def test_a_snapshot_with_all_tables_full_fits_into_a_frame_and_comes_back():
     bodies = {400: records.pack_fix(FIX), 300: records.pack_plan(PLAN, ())}
     other.load(octets, lambda place, _kind: bodies.get(place))
     assert (other.done, other.sessions, other.boot, other.renewed) == (index.done, index.sessions, 7, True)
-    assert [plan.place for plan in other.plans] == [300 + number for number in range(24)] and len(other.fixes) == 1
-    assert other.plans[0].sequence == 10 and not other.plans[0].captures, "place 300 holds another plan's record"
+    assert [plan.place for plan in other.plans] == [300 + number for number in range(24)] and len(
+        other.fixes
+    ) == 1
+    assert other.plans[0].sequence == 10 and not other.plans[0].captures, (
+        "place 300 holds another plan's record"
+    )
     assert other.descriptions == index.descriptions and other.hash == index.hash
 
 

@@ -12,9 +12,7 @@ from tools.simulator.nor import PowerCut
 class AnyOrder(RuleBasedStateMachine):
     """Rules are what a hub does; the model is what was confirmed."""
 
-    @initialize(
-        erased=st.sampled_from(["ff", "noise"]), sectors=st.integers(6, 9), seed=st.integers(0, 1000)
-    )
+    @initialize(erased=st.sampled_from(["ff", "noise"]), sectors=st.integers(6, 9), seed=st.integers(0, 1000))
     def begin(self, erased, sectors, seed):
         self.owner = Owner(sectors, erased, seed)
         self.owner.start()

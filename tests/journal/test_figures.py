@@ -33,7 +33,19 @@ def visits(count, readings, sectors=128):
         inside += flash.erases - before
         sequence, captures = journal.next_sequence, ((number - readings + 1, readings),)
         journal.plan(
-            Plan(sequence, journal.last_hash, captures, 1, 1, 1, 5, b"kid kid ", 1, sequence.to_bytes(32, "big"), 0)
+            Plan(
+                sequence,
+                journal.last_hash,
+                captures,
+                1,
+                1,
+                1,
+                5,
+                b"kid kid ",
+                1,
+                sequence.to_bytes(32, "big"),
+                0,
+            )
         )
         journal.receipt(Receipt(sequence, 0, 0))
         while journal.tidy():

@@ -1,4 +1,4 @@
-"""The plug is pulled at every programmed octet and in every erase of a short story, and again while it recovers."""
+"""The plug is pulled throughout a short story, in its programs and erases, and again while it recovers."""
 
 import pytest
 

@@ -58,7 +58,9 @@ def _session(visit):
 
 def _plan(journal, numbers):
     sequence = journal.next_sequence
-    return Plan(sequence, journal.last_hash, numbers, 1, 1, 1, 0, b"kid kid ", 1, bytes([sequence & 255]) * 32, 0)
+    return Plan(
+        sequence, journal.last_hash, numbers, 1, 1, 1, 0, b"kid kid ", 1, bytes([sequence & 255]) * 32, 0
+    )
 
 
 def _seal(journal):
@@ -128,7 +130,9 @@ def test_a_capture_between_any_two_bytecodes_is_kept(name, captures):
     assert steps > 5
     for at in range(1, steps, max(1, steps // 40)):
         flash, journal, callback, done = _used(captures)
-        open_before = [sum(count for _first, count in journal.read_plan(one).captures) for one in journal.open_plans()]
+        open_before = [
+            sum(count for _first, count in journal.read_plan(one).captures) for one in journal.open_plans()
+        ]
         callback.run(lambda journal=journal: act(journal), at=at)
         if name == "receipt":
             done += sum(open_before[:2])

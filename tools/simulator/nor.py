@@ -1,8 +1,9 @@
 """A serial NOR flash chip that refuses what a careful driver never asks, and can lose power anywhere.
 
-Programming only clears bits, in whole 16-octet units, each at most once between two erases of its sector (as chips with
-on-die ECC and flash encryption demand). An erased cell reads 0xFF, or in "noise" mode what decryption makes of 0xFF:
-octets fixed by address and seed. A cut tears the operation it falls into, and nothing answers until `power_on`.
+Programming only clears bits, in whole 16-octet units, each at most once between two erases of its sector
+(as chips with on-die ECC and flash encryption demand). An erased cell reads 0xFF, or in "noise" mode what
+decryption makes of 0xFF: octets fixed by address and seed. A cut tears the operation it falls into, and
+nothing answers until `power_on`.
 """
 
 import random
