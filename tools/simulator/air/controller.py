@@ -4,6 +4,7 @@ import asyncio
 import random
 import secrets
 import struct
+from contextlib import contextmanager
 
 import bumble.crypto
 import bumble.link
@@ -35,6 +36,17 @@ def seed_bumble(chance: random.Random) -> None:
     bumble.crypto.EccKey.generate = classmethod(
         lambda cls: cls.from_private_key_bytes(chance.randrange(1, _P256_ORDER).to_bytes(32, "big"))
     )
+
+
+@contextmanager
+def running(loop):
+    """Let Bumble's constructors find the loop before it runs."""
+    before = asyncio._get_running_loop()
+    asyncio._set_running_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(before)
 
 
 class Advertiser(controller.LegacyAdvertiser):
@@ -101,8 +113,27 @@ class Controller(controller.Controller):
     acl_data_packet_length = 251
 
     def __init__(self, name: str, link: Link, public_address):
-        super().__init__(name, link=link, public_address=public_address)
+        with running(link.loop):
+            super().__init__(name, link=link, public_address=public_address)
         self.le_legacy_advertiser = Advertiser(self)
+        self.on_report = None  # a hub's host takes scan reports directly
+
+    def on_hci_disconnect_command(self, command):
+        """End a link: the other side learns it after a hop, the host after a round trip; meanwhile data may arrive."""
+        self._send_hci_command_status(hci.HCI_COMMAND_STATUS_PENDING, command.op_code)
+        self.terminate(command.connection_handle, command.reason)
+
+    def terminate(self, handle: int, reason: int) -> None:
+        """See on_hci_disconnect_command."""
+        connection = self.find_le_connection_by_handle(handle)
+        if connection is None:
+            return
+        connection.send_ll_control_pdu(ll.TerminateInd(reason))
+        self.link.loop.call_later(2 * self.link.hop_s, self._terminated, connection)
+
+    def _terminated(self, connection):
+        if self.le_connections.get(connection.peer_address) is connection:
+            self.on_le_disconnected(connection, hci.HCI_ErrorCode.CONNECTION_TERMINATED_BY_LOCAL_HOST_ERROR)
 
     def on_hci_le_set_scan_enable_command(self, command):
         """As Bumble's; wakes the advertisers."""
@@ -159,6 +190,9 @@ class Controller(controller.Controller):
                 self.create_le_connection(pdu.advertiser_address)
 
     def _report(self, kind, address, data):
+        if self.on_report is not None:
+            self.on_report(kind, address, data, self.link.rssi_dbm)
+            return
         report = hci.HCI_LE_Advertising_Report_Event.Report(
             event_type=kind,
             address_type=address.address_type,
@@ -203,7 +237,8 @@ def make_device(link: Link, name: str, address: str, public: str | None = None) 
     MemoryKeyStore, `device.radio` its controller (for Link.drop and Link.silence).
     """
     radio = Controller(name, link, public or address)
-    device = Device(name=name, address=hci.Address(address), host=Host(radio, AsyncPipeSink(radio)))
+    with running(link.loop):
+        device = Device(name=name, address=hci.Address(address), host=Host(radio, AsyncPipeSink(radio)))
     device.keystore = MemoryKeyStore()
     device.radio = radio
     return device

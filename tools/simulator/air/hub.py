@@ -108,6 +108,7 @@ class Hub:
         self.services: dict[int, Callable] = {}
         self.on_power: list[Callable[[bool], None]] = []
         self.on_down: Callable[[int | None], None] | None = None
+        self.on_result: Callable[[str], None] | None = None
         self.counters = Counters()
         self.reset_cause = PWRON_RESET
         self.result: str | None = None
@@ -129,16 +130,16 @@ class Hub:
         """Whether the chip has power and its program runs."""
         return self._process is not None
 
-    def boot(self, argv, env=None, cwd=None, stdout=None, cause: int = PWRON_RESET) -> None:
-        """Start the interpreter; it runs as soon as the loop does."""
+    def boot(self, argv, env=None, cwd=None, stdout=None, cause: int = PWRON_RESET, after_ms: float = 0) -> None:
+        """Start the interpreter; it runs `after_ms` of virtual time later."""
         assert not self.alive
         self.reset_cause = cause
-        self.result = None
+        self.result = self.exit_code = None
         self.watchdog_due = math.inf
         self.counters.boots += 1
         self._booted_ms = self.loop.time_ms()
         self._process = process.Process(argv, process.environment(env or {}), cwd, stdout)
-        self._blocked = [_Wait(self.loop.time())]
+        self._blocked = [_Wait(self.loop.time() + after_ms / 1000)]
         self._started = False
         for part in self.on_power:
             part(True)
@@ -292,6 +293,8 @@ class Hub:
             return b""
         if op == process.PROGRAM_RESULT:
             self.result = payload.decode()
+            if self.on_result is not None:
+                self.on_result(self.result)
             return b""
         answer = self.services[op](payload)
         if isinstance(answer, Generator):

@@ -2,8 +2,11 @@
 
 import functools
 import os
-import shutil
+import struct
 from pathlib import Path
+
+from tools.host import interpreters
+from tools.simulator.air import process
 
 ROOT = Path(__file__).resolve().parents[3]
 CHIP = ROOT / "tools" / "simulator" / "chip"
@@ -11,26 +14,10 @@ CHIP = ROOT / "tools" / "simulator" / "chip"
 HEAP_OCTETS = 192 * 1024  # the hub's heap (DESIGN section 6); tools/host/budget.py says the same
 
 
-class MissingPart(Exception):
-    """A part of the host that a run needs is not there; args[0] says which and how to get it."""
-
-
-@functools.cache
 def interpreter() -> tuple[str, ...]:
-    """The command of a 32-bit MicroPython: $MICROPYTHON32, else what tools/host finds, else one on PATH."""
+    """The command of the MicroPython that runs the hub here ($MICROPYTHON32 first)."""
     named = os.environ.get("MICROPYTHON32")
-    if named:
-        return (named,)
-    try:
-        from tools.host import interpreter as finder
-    except ImportError:
-        pass
-    else:
-        return tuple(finder.command(32))
-    found = shutil.which("micropython")
-    if found is None:
-        raise MissingPart("micropython", "make deps")
-    return (found,)
+    return (named,) if named else (interpreters.micropython().path,)
 
 
 def library() -> Path | None:
@@ -61,3 +48,20 @@ def environment(root: Path = ROOT, program: Path | None = None, preempted: bool 
     if preempted:
         env["TWIN_PREEMPTED"] = "1"
     return env
+
+
+@functools.cache
+def heap_share(argv: tuple[str, ...] | None = None) -> int:
+    """Octets of the hub's heap that the twin's own modules take: measured once per interpreter."""
+    argv = argv or interpreter()
+    env = process.environment({**environment(), "TWIN_SHARE": "1"})
+    asked = process.Process([*argv, "-X", "heapsize=1000000", str(CHIP / "_boot.py")], env, None, None)
+    try:
+        while True:
+            op, payload = asked.receive()
+            if op == process.PROGRAM_RESULT:
+                return int(payload)
+            # machine.py asks for the facts of the boot when it is imported.
+            asked.send(process.ANSWER, 0, 0, 0, struct.pack("<B6sq", 1, bytes(6), 0))
+    finally:
+        asked.end()

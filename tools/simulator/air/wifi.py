@@ -1,7 +1,6 @@
 """The home's Wi-Fi: a router that may be down or refuse a password, and each hub's station."""
 
 import struct
-from dataclasses import dataclass
 
 from tools.simulator.air.hub import Hub
 
@@ -21,14 +20,26 @@ _NETMASK, _GATEWAY = bytes((255, 255, 255, 0)), bytes((192, 168, 4, 1))
 _FIRST_HOST = 17
 
 
-@dataclass
 class Router:
-    """The access point."""
+    """The access point. `up` may be set at any time: stations notice a silence seconds later."""
 
-    ssid: str = "home"
-    key: str = "correct horse"
-    up: bool = True
-    rssi_dbm: int = -60
+    def __init__(self, ssid: str = "home", key: str = "correct horse"):
+        self.ssid = ssid
+        self.key = key
+        self.rssi_dbm = -60
+        self.stations: list[Station] = []
+        self._up = True
+
+    @property
+    def up(self) -> bool:
+        """Whether it has power and forwards."""
+        return self._up
+
+    @up.setter
+    def up(self, up: bool) -> None:
+        self._up = up
+        for station in self.stations:
+            station.router_changed()
 
 
 class Station:
@@ -57,6 +68,7 @@ class Station:
             }
         )
         hub.on_power.append(lambda on: self._off())
+        router.stations.append(self)
 
     @property
     def connected(self) -> bool:
@@ -69,7 +81,7 @@ class Station:
         return self._connected and self.router.up
 
     def router_changed(self) -> None:
-        """Call after `router.up` or its key changed: associated stations notice a silence."""
+        """The router went up or down: an associated station notices a silence."""
         if self._connected and not self.router.up:
             self._later(_BEACON_LOSS_S, self._lost)
 

@@ -65,23 +65,25 @@ def _charged(work, name):
     return charged
 
 
-def _charge_signatures():
-    """Let pure Python that is slow on the chip cost virtual time: wrap it when it is first imported."""
-    import builtins
+class _ChargedP256:
+    """Stands where firmware.seal.p256 is imported, and loads it when it is first used.
 
-    plain_import = builtins.__import__
+    An own __import__ will not do: it would look up relative imports from this file's place, not the importer's.
+    """
 
-    def importing(*args):
-        module = plain_import(*args)
-        p256 = sys.modules.get(_P256)
-        if p256 is not None and not hasattr(p256, "_twin_charged"):
-            p256._twin_charged = True
-            for name in _P256_WORK:
-                if hasattr(p256, name):
-                    setattr(p256, name, _charged(getattr(p256, name), name))
-        return module
-
-    builtins.__import__ = importing
+    def __getattr__(self, name):
+        del sys.modules[_P256]
+        try:
+            module = __import__(_P256, None, None, (name,))
+        finally:
+            sys.modules[_P256] = self
+        sys.modules["firmware.seal"].p256 = self
+        for known in dir(module):
+            if known[:2] != "__":
+                value = getattr(module, known)
+                setattr(self, known, _charged(value, known) if known in _P256_WORK else value)
+        value = getattr(module, name)  # not self's: dir() and getattr() on self would come back here
+        return _charged(value, name) if name in _P256_WORK else value
 
 
 def _run(path, names):
@@ -106,7 +108,7 @@ def _main():
     import random
 
     random.seed(int.from_bytes(seed, "little"))
-    _charge_signatures()
+    sys.modules[_P256] = _ChargedP256()
     if not uos.getenv("TWIN_HOST_ROOT"):
         _mount_flash()
         host = _HOST
