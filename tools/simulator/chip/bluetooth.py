@@ -272,7 +272,12 @@ class BLE:
             _CONNECT,
             struct.pack("<B", addr_type)
             + bytes(addr)
-            + struct.pack("<III", scan_duration_ms, min_conn_interval_us, max_conn_interval_us),
+            + struct.pack(
+                "<III",
+                2000 if scan_duration_ms is None else scan_duration_ms,  # each may be None, as on the chip
+                min_conn_interval_us or 0,
+                max_conn_interval_us or 0,
+            ),
         )
 
     def gap_disconnect(self, conn_handle):
