@@ -84,7 +84,7 @@ class CaptureLane:
     # Bluetooth callback
 
     def capture(self, visit, device, handle, flags, mono_ms, time_s, quality, value):
-        """Put one value on flash and return its number. Full or OSError: it is not there; never confirm it."""
+        """Put one value on flash and return its number. Full, OSError: it is not there; never confirm it."""
         length = len(value)
         if length > VALUE_OCTETS_MAX:
             raise ValueError(length)

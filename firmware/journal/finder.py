@@ -111,7 +111,7 @@ class Finder:
         return found
 
     def _session_in(self, generation, key):
-        """A visit's session in this sector; whether an earlier one was first written here; whether a later."""
+        """A visit's session in this sector; whether an earlier one first stood here; whether a later."""
         self._sectors.stale()
         found, older, newer = None, False, False
         opened_at = self._main.opened_at[generation % self._main.count]
