@@ -38,6 +38,7 @@ class GattServer:
         self.nimble = nimble
         self._values: dict[int, Local] = {}
         self._confirming: dict[HubLink, tuple[int, object]] = {}
+        self._writing = asyncio.Lock()
 
     def services(self) -> dict:
         """What the hub may call."""
@@ -52,6 +53,7 @@ class GattServer:
     def on(self, device: Device) -> None:
         """The radio is on."""
         self._values.clear()
+        self._writing = asyncio.Lock()
         self.set_mtu(self.nimble.config["mtu"])
         self.set_name(self.nimble.name)
 
@@ -139,11 +141,19 @@ class GattServer:
                 raise att.ATT_Error(att.ErrorCode(status))
             return local.value
 
-        def write(connection, octets):
-            kept = (local.value if local.append else b"") + bytes(octets)
-            local.value = kept[: local.octets_max]
-            link = link_of(connection)
-            self.nimble.post(_GATTS_WRITE, link.handle() + struct.pack("<H", attribute.handle))
+        async def write(connection, octets):
+            # The next write is taken when the callback has seen this one, as on the host's single task.
+            async with self._writing:
+                kept = (local.value if local.append else b"") + bytes(octets)
+                local.value = kept[: local.octets_max]
+                link = link_of(connection)
+                seen = self.nimble.loop.create_future()
+                self.nimble.post(
+                    _GATTS_WRITE,
+                    link.handle() + struct.pack("<H", attribute.handle),
+                    lambda _: seen.done() or seen.set_result(None),
+                )
+                await seen
 
         attribute.value = gatt.CharacteristicValue(read=read, write=write)
 

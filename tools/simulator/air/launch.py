@@ -5,7 +5,7 @@ import os
 import struct
 from pathlib import Path
 
-from tools.host import interpreters
+from tools.host import image, interpreters
 from tools.simulator.air import process
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,9 +34,11 @@ def command(heap_octets: int) -> list[str]:
     return [*interpreter(), "-X", f"heapsize={heap_octets}", str(CHIP / "_boot.py")]
 
 
-def environment(root: Path = ROOT, program: Path | None = None, preempted: bool = False) -> dict[str, str]:
-    """What chip/_boot.py reads."""
+def environment(root: Path | None = None, program: Path | None = None, preempted: bool = False) -> dict[str, str]:
+    """What chip/_boot.py reads. `root`: the hub's root; without one, the image as it lies on the chip."""
+    root = root or image.hub_root()
     lib = library()
+    lib = image.hub_library(lib) if lib is not None else None
     env = {
         "MICROPYPATH": f"{CHIP}:.frozen",
         "TWIN_CHIP": str(CHIP),

@@ -56,7 +56,7 @@ class TwinHub(Hub):
         self.on_down = self._went_down
         assert not options
 
-    def start(self, root: Path = launch.ROOT, program: Path | None = None, cause: int = PWRON_RESET) -> None:
+    def start(self, root: Path | None = None, program: Path | None = None, cause: int = PWRON_RESET) -> None:
         """Give it power: boot.py and main.py of `root`, or one program."""
         self._environment = launch.environment(root, program, self.preemption.probability > 0)
         self.on_result = None if program else self._on_stopped
@@ -148,10 +148,10 @@ class World:
         """A blank hub without power. Options: table, erased (FlashChip); hub (a dict for Hub: ticks_start, ...)."""
         hub = TwinHub(self, unique_id, heap_octets, host, errno, **options)
         self.hubs.append(hub)
-        self.net.attach(hub, lambda: hub.station.connected)
+        self.net.attach(hub, hub.station)
         return hub
 
-    def boot(self, hub: TwinHub, root: Path = launch.ROOT) -> None:
+    def boot(self, hub: TwinHub, root: Path | None = None) -> None:
         """Put the plug in."""
         hub.start(root)
 
