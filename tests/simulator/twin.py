@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from tools.host import library
 from tools.simulator.air import launch
 from tools.simulator.air.world import World
 
@@ -19,7 +20,9 @@ async def run_on_hub(world: World, program: Path) -> str:
     hub = world.add_hub(_HUB_ID, heap_octets=_HEAP_OCTETS)
     ended = asyncio.Event()
     hub.on_power.append(lambda on: None if on else ended.set())
-    hub.boot(launch.command(_HEAP_OCTETS), launch.environment(program=program))
+    environment = launch.environment(root=launch.ROOT, program=program)
+    environment["TWIN_LIB"] = str(library.find()[0])  # whole: a hub's image holds what the hub uses
+    hub.boot(launch.command(_HEAP_OCTETS), environment)
     await ended.wait()
     if hub.exit_code != 0:
         raise ProgramFailed(hub.result)

@@ -61,6 +61,6 @@ async def _visit(connection, service, values, bond):
             await racp.subscribe(notify=False, indicate=True)
             await racp.write(_REPORT_ALL, response=True)
         await connection.disconnected(timeout_ms=60000)
-    except (aioble.DeviceDisconnectedError, asyncio.TimeoutError, OSError, AttributeError):
-        pass  # a lost link ends a discovery with nothing found
+    except (aioble.DeviceDisconnectedError, asyncio.TimeoutError, OSError, AttributeError, TypeError):
+        pass  # a lost link ends a discovery with nothing found, and the next one has no handle to ask with
     await connection.disconnect()

@@ -18,10 +18,8 @@ DEVICES = (
     (Oximeter, "pulse_oximeter_unbonded", "oximetry", 0x2A5E),
     (Nonin3230, "nonin_3230", "oximetry", 0x2A5E),
 )
-pytestmark = [
-    pytest.mark.needs("micropython32", "library"),
-    pytest.mark.parametrize(("make", "row", "measure", "values"), DEVICES),
-]
+every_device = pytest.mark.parametrize(("make", "row", "measure", "values"), DEVICES)
+pytestmark = pytest.mark.needs("micropython32", "library")
 
 _PROGRAM = """
 from tests.simulator.devices.hub_side import collect
@@ -70,6 +68,7 @@ def _values(told, row, values, device):
     return [as_shown(row, values, octets) for visit in told for octets in visit if octets not in answers]
 
 
+@every_device
 def test_everything_arrives_in_order_and_is_deleted(tmp_path, make, row, measure, values):
     device, told = _run(tmp_path, make, measure, values, presses=3, visits=1)
     assert _values(told, row, values, device) == [shown(entry) for entry in device.taken]
@@ -87,6 +86,7 @@ def test_everything_arrives_in_order_and_is_deleted(tmp_path, make, row, measure
     assert words.index("encrypted") < words.index("subscribed") if make.BONDS else "encrypted" not in words
 
 
+@every_device
 def test_lost_confirmation_brings_the_reading_again(tmp_path, make, row, measure, values):
     faults = Faults(lose_confirmation_at=2)
     device, told = _run(tmp_path, make, measure, values, presses=3, visits=2, faults=faults)
@@ -96,9 +96,23 @@ def test_lost_confirmation_brings_the_reading_again(tmp_path, make, row, measure
     assert device.unsent() == []
 
 
+@every_device
 def test_same_seed_gives_the_same_log(tmp_path, make, row, measure, values):
     def run():
         device, told = _run(tmp_path, make, measure, values, presses=2, visits=2, faults=Faults(drop_at=2))
         return device.log, device.taken, told
 
     assert run() == run()
+
+
+def test_cuff_that_kept_its_subscription_sends_before_it_is_discovered(tmp_path):
+    options = {
+        "sends_early": True,
+        "faults": Faults(drop_at=2),
+    }  # the second visit finds the CCCD kept by the first
+    device, told = _run(tmp_path, Ua651ble, "blood_pressure", 0x2A35, presses=3, visits=2, **options)
+    assert _values(told, "ad_ua651ble", 0x2A35, device) == [shown(entry) for entry in device.taken]
+    words = [entry[1] for entry in device.log]
+    again = len(words) - words[::-1].index("connected")
+    assert words.index("indicate", again) < words.index("encrypted", again) + 3
+    assert "subscribed" not in words[again : words.index("indicate", again)]
