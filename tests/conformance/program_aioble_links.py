@@ -187,6 +187,8 @@ async def check_link_lost_while_waiting():
     await commanded(connection, b"hang up")
     assert await refusal(values.indicated(timeout_ms=3000)) == "DeviceDisconnectedError"
     assert not connection.is_connected()
+    assert await refusal(connection.service(MAIN)) == "TypeError"  # trap: it asks with None for a handle
+    assert await refusal(connection.pair()) == "TypeError"
 
 
 async def check_timeout_block():
