@@ -90,7 +90,9 @@ def _read(path):
     """(generation, content) of a whole copy, else None."""
     try:
         with open(path, "rb") as file:
-            octets = file.read(_FILE_OCTETS_MAX)
+            length = file.seek(0, 2)  # asking for the most would allocate the most
+            file.seek(0)
+            octets = file.read(min(length, _FILE_OCTETS_MAX))
         head, _, body = octets.partition(b"\n")
         crc, generation = head.split(b" ")
         if int(crc, 16) == binascii.crc32(generation + body):

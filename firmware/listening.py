@@ -93,7 +93,7 @@ class _Facts:
             security=hub.radio.security,
             opened_ms=self._opened_ms,
             clock=bytes(facts["clock"]),
-            clock_ms=self.clock_ms if facts["clock_read"] else 0,
+            clock_ms=self.clock_ms if facts["clock"] else 0,
             clock_written=facts["clock_written"],
             offset_min=hub.zone.offset_min(hub.timekeeper.time_s()),
             characteristics=facts["characteristics"],
@@ -209,7 +209,10 @@ class Listening:
         if wants is None or (wants == "pairing" and not hub.window_open()):
             device.not_before_ms = self.heard_ms + _IGNORED_MS
             return
-        if hub.journal.room() < hub.journal.needed(row.burst, row.value_octets_max):
+        needed = hub.journal.needed(row.burst, row.value_octets_max)
+        while hub.journal.room() < needed and hub.journal.tidy():
+            await hub.ticks.sleep_ms(1)
+        if hub.journal.room() < needed:
             hub.needs_help("no_room")
             device.rest(self.heard_ms, False, row)
             return

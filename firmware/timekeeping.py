@@ -16,6 +16,7 @@ CLOCK_PLATFORM = const(2)
 
 CONFIRMED_UNCERTAINTY_MS = const(2_000)  # a device's clock is written only by one at least this good
 BUILT_S = const(1_764_547_200)  # 2025-12-01: no hub with this firmware lives before; raised with each release
+_LIFE_S = const(315_360_000)  # ten years: the longest that a release is in use
 _AGREE_MS = const(5_000)  # NTP's whole seconds, its round trip and the platform's round trip together
 
 
@@ -52,8 +53,11 @@ class Timekeeper:
         )
 
     def ntp(self, time_s: int, uncertainty_ms: int) -> bool:
-        """Take NTP's word. False when it is before the floor, or contradicts the platform's answer."""
-        if time_s < self.floor_s:
+        """Take NTP's word. False when no hub can live then, or when it contradicts the platform's answer.
+
+        ntptime reads a refusal (RFC 5905, 7.4: kiss-of-death, all zeros) as the era's end in February 2036.
+        """
+        if not self.floor_s <= time_s < BUILT_S + _LIFE_S:
             return False
         if self.quality == CLOCK_PLATFORM:
             if abs(time_s - self.time_s()) * 1000 > _AGREE_MS:

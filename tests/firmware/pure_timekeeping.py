@@ -28,6 +28,7 @@ def test_without_a_source_time_goes_on_from_the_floor_and_proves_nothing():
 def test_ntp_sets_the_clock_once_it_is_past_the_floor():
     monotonic, clock = made()
     assert not clock.ntp(FLOOR_S - 1, 1000) and clock.quality == CLOCK_NONE
+    assert not clock.ntp(2_085_978_496, 1000)  # 2036-02-07T06:28:16Z: what ntptime makes of a kiss-of-death
     monotonic.ms = 5_000
     assert clock.ntp(FLOOR_S + 1000, 1020)
     fix = clock.new_fix()

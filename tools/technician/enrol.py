@@ -1,6 +1,6 @@
 """Makes a blank hub somebody's: the same steps over a cable (`telehub provision`) and on the twin.
 
-`run(program) -> text` executes MicroPython on the hub and returns what the program left in `result`. The hub makes its
+`await run(program) -> text` executes MicroPython on the hub and returns what the program left in `result`. The hub makes its
 keys; requests leave it; certificates, settings and the platform's public key go back; the hub proves that it holds the
 agreement key before anything is registered.
 """
@@ -8,7 +8,7 @@ agreement key before anything is registered.
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tools.backend.keys import HubKeys, Keyring, point_of
@@ -45,9 +45,9 @@ class Enrolled:
     receipt_key: bytes
 
 
-def enrol(run: Callable[[str], str], authority: Authority, keyring: Keyring, settings: dict) -> Enrolled:
+async def enrol(run: Callable[[str], Awaitable[str]], authority: Authority, keyring: Keyring, settings: dict) -> Enrolled:
     """Enrol the hub behind `run` with these settings, but for `platform`, which is filled in here."""
-    asked = _answer(run(_REQUEST))
+    asked = _answer(await run(_REQUEST))
     hub = asked["hub"]
     certificate = authority.sign_request(bytes.fromhex(asked["tls"]), hub)
     signing = point_of(check_request(bytes.fromhex(asked["signing"]), hub))
@@ -57,7 +57,7 @@ def enrol(run: Callable[[str], str], authority: Authority, keyring: Keyring, set
         "authority": authority.certificate_der.hex(),
         "certificate": certificate.hex(),
     }
-    proof = _answer(run(_ACCEPT.format(package=json.dumps(package))))
+    proof = _answer(await run(_ACCEPT.format(package=json.dumps(package))))
     key = receipt_key(keyring, HubKeys(hub, signing, agreement))
     expected = hmac.new(key, b"telehub enrolment" + bytes.fromhex(hub), hashlib.sha256).hexdigest()
     if proof["hub"] != hub or not hmac.compare_digest(proof["proof"], expected):

@@ -16,7 +16,7 @@ from tools.simulator.devices import joined_taken
 _COMPARED = ("kind", "device_time", "quantities", "status")
 
 
-def write(home, directory: Path, facts: dict[str, Any]) -> dict[str, Any]:
+def write(home, directory: Path, facts: dict[str, Any], wall_s: float) -> dict[str, Any]:
     """Write everything and return run.json's object; `ok` says that the run was good."""
     directory.mkdir(parents=True, exist_ok=True)
     for sequence, octets in home.envelopes.items():
@@ -52,10 +52,14 @@ def write(home, directory: Path, facts: dict[str, Any]) -> dict[str, Any]:
         "programmed_octets": home.programmed_octets(),
         "erases": home.erases(),
         "envelope_octets": sum(map(len, home.envelopes.values())),
+        "envelopes": len(home.envelopes),
+        "chain_complete": all_good,
         "heap_peak_octets": home.heap_peak_octets(),
+        "wall_s": wall_s,
     }
     run["ok"] = bool(
         taken
+        and not facts["failure"]
         and all_good
         and not (lost or doubled or repeats or run["held"])
         and run["taken"] == run["kept"] == run["delivered"] == run["verified"]
@@ -90,6 +94,8 @@ def _essence(reading: dict) -> str:
 
 def _verify(directory: Path) -> tuple[bool, set[str]]:
     """Whether `telehub verify` finds everything good, and the hashes of the envelopes whose signature is."""
+    if not any(directory.glob("*.cose")):
+        return False, set()
     files, strays = verify.find([directory])
     keys = keyfiles.load(directory)
     kept = [verify.check(file, keys) for file in files]

@@ -42,8 +42,13 @@ class Screen:
         return self
 
     def __exit__(self, *_error) -> None:
-        if self._live:
-            self._live.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        live, self._live = self._live, None
+        if live:
+            live.stop()
 
     @property
     def live(self) -> bool:
