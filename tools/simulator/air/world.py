@@ -196,12 +196,16 @@ class World:
         for hub in self.hubs:
             hub.close()
         self.net.close()
-        for task in asyncio.all_tasks(self.loop):
-            task.cancel()
         self.loop.set_exception_handler(lambda loop, context: None)
-        self.loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(self.loop), return_exceptions=True))
+        self.loop.run_until_complete(self._end_tasks())
         self.loop.close()
         self._folder.cleanup()
+
+    async def _end_tasks(self) -> None:
+        tasks = asyncio.all_tasks(self.loop) - {asyncio.current_task(self.loop)}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def __enter__(self) -> "World":
         return self
