@@ -9,7 +9,7 @@ from bumble.core import PhysicalTransport
 
 from tools.simulator.air.clock import VirtualLoop
 
-HOP_S = 0.015  # half of a 30 ms connection interval, which the devices of GATT.md ask for
+HOP_S = 0.015  # half of a 30 ms connection interval, which medical devices ask for
 SUPERVISION_S = 2.56  # NimBLE's default supervision timeout for a link that it makes
 
 _REASON_TIMEOUT = 0x08
