@@ -18,8 +18,17 @@ from firmware.board.ticks import Ticks  # noqa: E402
 from firmware.ble.pairing import Bonds  # noqa: E402
 from firmware.hub import Hub  # noqa: E402
 from firmware.journal.journal import Journal  # noqa: E402
-from firmware.timekeeping import BUILT_S, Timekeeper  # noqa: E402
+from firmware.timekeeping import BUILT_S, CLOCK_PLATFORM, Timekeeper  # noqa: E402
 from firmware.uplink.session import Session  # noqa: E402
+
+
+def floor_s(journal) -> int:
+    """The earliest that it can be: when this was built, or the last capture that the platform's time stamped."""
+    try:
+        last = journal.read(journal.next_capture - 1)
+    except ValueError:
+        return BUILT_S
+    return max(BUILT_S, last.time_s) if last.quality == CLOCK_PLATFORM else BUILT_S
 
 
 class Parts:
@@ -29,7 +38,7 @@ class Parts:
         self.ticks = Ticks()
         self.random_octets = chip.random_octets
         self.journal = Journal(PartitionFlash("journal"), chip.random_octets)
-        self.timekeeper = Timekeeper(self.ticks.now_ms, BUILT_S, self.journal.boot)
+        self.timekeeper = Timekeeper(self.ticks.now_ms, floor_s(self.journal), self.journal.boot)
         bonds = config.Store(enrolment.FOLDER, "bonds")
         self.bonds = Bonds(bonds.load() or {}, bonds.save)
         self.radio = Radio(self.bonds)

@@ -85,7 +85,7 @@ class Delivery:
         while self._session.up():
             hub.promise("delivery", _WAIT_MS_MAX)
             if not hub.listening.visiting:
-                hub.sealing.seal()
+                hub.keeps(hub.sealing.seal)
             plans = hub.journal.open_plans()
             now_ms = hub.ticks.now_ms()
             sequence = self._deliveries.next(plans, now_ms)
@@ -107,7 +107,7 @@ class Delivery:
         hub = self._hub
         fix = hub.timekeeper.new_fix()
         if fix is not None:
-            hub.journal.fix(fix)
+            hub.keeps(hub.journal.fix, fix)
             hub.set_chip_clock(hub.timekeeper.time_s())
 
     def _take(self, name: str, octets: bytes) -> None:
@@ -124,7 +124,8 @@ class Delivery:
             hub.health.platform_time(answer)
             self._fixed()
             return
-        hub.journal.receipt(answer)
+        if not hub.keeps(hub.journal.receipt, answer):
+            return  # the platform answers a repeat again
         self._deliveries.answered(answer.sequence)
         if answer.status:
             hub.needs_help("held")

@@ -8,8 +8,10 @@ import asyncio
 
 from micropython import const
 
+import drivers
 from firmware import config, indicator
 from firmware.ble import pairing
+from firmware.contracts import Full
 from firmware.delivery import Delivery
 from firmware.health import Health
 from firmware.listening import Device, Listening
@@ -68,7 +70,7 @@ class Hub:
         self.turned = _Turn(self.ticks)  # a visit ended, a window opened, the line came up
         self.health = Health(self)
         self.sealing = Sealing(self)
-        self.listening = Listening(self, _devices(settings["devices"]))
+        self.listening = Listening(self, self._devices(settings["devices"]))
         self.delivery = Delivery(self)
         self._window_ends_ms = None
         self._window_line_ms = 0
@@ -103,6 +105,15 @@ class Hub:
         self.health.count(reason)
         self._help = True
         self.news.set()
+
+    def keeps(self, write, *facts) -> bool:
+        """Write something to the journal; False when there is no room or the chip refused: counted, gone on."""
+        try:
+            write(*facts)
+        except (Full, OSError):
+            self.needs_help("flash")
+            return False
+        return True
 
     def promise(self, name: str, within_ms: int) -> None:
         """This loop will be heard of again within this time; else the watchdog bites."""
@@ -145,11 +156,14 @@ class Hub:
         self.radio.start(self.ticks)
         await asyncio.gather(self._tend(), self._watch_button(), self.listening.run(), self.delivery.run())
 
-
-def _devices(entries):
-    devices = []
-    for slot, entry in enumerate(entries):
-        address = config.address_octets(entry["address"])
-        identity = pairing.identity(address, entry["address_type"])
-        devices.append(Device(slot, entry["address_type"], address, entry["row"], identity))
-    return devices
+    def _devices(self, entries):
+        """The device list; one of a kind that this firmware does not know is told, and the others are heard."""
+        devices = []
+        for slot, entry in enumerate(entries):
+            if entry["row"] not in drivers.ROWS:
+                self.health.count("unknown row")
+                continue
+            address = config.address_octets(entry["address"])
+            identity = pairing.identity(address, entry["address_type"])
+            devices.append(Device(slot, entry["address_type"], address, entry["row"], identity))
+        return devices

@@ -4,7 +4,7 @@ from micropython import const
 
 import drivers
 from firmware.ble import advert, visit
-from firmware.contracts import PeerError
+from firmware.contracts import Full, PeerError
 from firmware.journal.records import BOND_CHANGED, Session
 
 _LISTEN_MS = const(60_000)
@@ -109,8 +109,11 @@ class _Facts:
 
     def bond_changed(self) -> None:
         """Mark everything this visit gave: someone with other keys said it."""
-        if self._session is not None:
-            self._again(security=self._session.security | BOND_CHANGED)
+        if self._session is None:  # it came to that before anything was discovered
+            last = self._hub.journal.last_session(self._device.slot)
+            known = last.characteristics if last else ()
+            self.session({"clock": b"", "clock_written": False, "characteristics": known})
+        self._again(security=self._session.security | BOND_CHANGED)
 
     def _again(self, **changes):
         fields = []
@@ -209,6 +212,10 @@ class Listening:
         if wants is None or (wants == "pairing" and not hub.window_open()):
             device.not_before_ms = self.heard_ms + _IGNORED_MS
             return
+        if row.bonds and not hub.bonds.has(device.identity) and not hub.window_open():
+            hub.health.count("visit not_bonded")  # not even connected to: some devices show an error then
+            device.rest(self.heard_ms, False, row)
+            return
         needed = hub.journal.needed(row.burst, row.value_octets_max)
         while hub.journal.room() < needed and hub.journal.tidy():
             await hub.ticks.sleep_ms(1)
@@ -240,7 +247,7 @@ class Listening:
             self.heard_ms = hub.ticks.now_ms()
             hub.turned.set()
         if hub.radio.bond_changed:
-            facts.bond_changed()
+            hub.keeps(facts.bond_changed)
             hub.needs_help("bond_changed")
         elif outcome[0] == "bond_lost":
             hub.needs_help("bond_lost")
@@ -277,10 +284,11 @@ class Listening:
 
     async def _do(self, step, row, facts):
         verb = step[0]
-        if verb == "session":
-            return facts.session(step[1])
-        if verb == "describe":
-            return facts.describe(step[1])
+        if verb == "session" or verb == "describe":
+            try:
+                return getattr(facts, verb)(step[1])
+            except (Full, OSError):
+                raise PeerError("flash")  # without a session record its values would have no meaning
         answer = await self._hub.radio.do(step, visit.LIMIT_MS.get(verb, row.cap_ms))
         if verb == "discover":
             for policy in row.sampling:

@@ -16,6 +16,7 @@ CLOCK_PLATFORM = const(2)
 
 CONFIRMED_UNCERTAINTY_MS = const(2_000)  # a device's clock is written only by one at least this good
 BUILT_S = const(1_764_547_200)  # 2025-12-01: no hub with this firmware lives before; raised with each release
+_FIX_EVERY_MS = const(86_400_000)  # the chip's crystal drifts by a second or two a day
 _LIFE_S = const(315_360_000)  # ten years: the longest that a release is in use
 _AGREE_MS = const(5_000)  # NTP's whole seconds, its round trip and the platform's round trip together
 
@@ -27,12 +28,12 @@ class Timekeeper:
         self._monotonic_ms = monotonic_ms
         self._boot = boot
         self._fix = None
+        self._fixed_ms = 0
         self._base_s = floor_s
         self._base_ms = 0
         self.floor_s = floor_s
         self.quality = CLOCK_NONE
         self.uncertainty_ms = 0
-        self.set_at_ms = None
         self.jump_s = 0  # the last told jump, for the health report
         self.disputed = False  # NTP and platform disagree and the platform has not spoken since
 
@@ -84,11 +85,15 @@ class Timekeeper:
                 self._base_s, self._base_ms = time_s, self._monotonic_ms()
 
     def _set(self, time_s, uncertainty_ms, quality):
-        self._base_s, self._base_ms = time_s, self._monotonic_ms()
-        self.set_at_ms = self._base_ms
+        now_ms = self._monotonic_ms()
+        moved_ms = abs(time_s - self.time_s()) * 1000
+        # A fix costs flash: the platform answers every report, and mostly says what is known.
+        if quality != self.quality or moved_ms > _AGREE_MS or now_ms - self._fixed_ms >= _FIX_EVERY_MS:
+            self._fix = Fix(self._boot, now_ms, time_s, quality, uncertainty_ms)
+            self._fixed_ms = now_ms
+        self._base_s, self._base_ms = time_s, now_ms
         self.uncertainty_ms = uncertainty_ms
         self.quality = quality
-        self._fix = Fix(self._boot, self._base_ms, time_s, quality, uncertainty_ms)
 
     def new_fix(self) -> "Fix | None":
         """The fix that was not asked for yet: it belongs on flash, for what was kept before it."""

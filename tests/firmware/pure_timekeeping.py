@@ -77,3 +77,17 @@ def test_dates_come_from_whole_seconds():
     _, clock = made()
     clock.ntp(1_767_600_009, 1000)  # `date -u -d @1767600009`: Mon Jan 5 08:00:09 2026
     assert clock.utc() == (2026, 1, 5, 8, 0, 9)
+
+
+def test_an_answer_that_says_what_is_known_makes_no_new_fix_but_once_a_day():
+    monotonic, clock = made()
+    clock.platform(FLOOR_S + 100, 300)
+    assert clock.new_fix() is not None
+    fixes = 0
+    for minute in range(10, 1441, 10):
+        monotonic.ms = minute * 60_000
+        clock.platform(FLOOR_S + 100 + minute * 60, 300)
+        fixes += clock.new_fix() is not None
+    assert fixes == 1
+    clock.platform(FLOOR_S + 100 + 86_400 + 3_600, 300)  # a jump is told at once
+    assert clock.new_fix() is not None
