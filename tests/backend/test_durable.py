@@ -27,7 +27,7 @@ class Backend:
     """The piped backend as a process, killed at a moment that the test draws."""
 
     def __init__(self, database):
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tools/host")))}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tools/host/cpython")))}
         command = [sys.executable, "-m", "tests.backend.piped", str(database)]
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0

@@ -39,7 +39,7 @@ class Process:
     """`telehub backend --json`."""
 
     def __init__(self, broker, folder, *more):
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tools/host")))}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tools/host/cpython")))}
         options = [
             "--broker",
             broker,

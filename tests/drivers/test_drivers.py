@@ -253,7 +253,7 @@ def test_no_float_can_arise_on_the_road_of_a_number():
 def test_a_driver_is_loaded_when_its_row_is_asked_for_and_not_before():
     code = """
 import sys
-sys.path[:0] = [".", "tools/host"]
+sys.path[:0] = [".", "tools/host/cpython"]
 import drivers, firmware.ble.visit, firmware.ble.advert
 print(sorted(name for name in sys.modules if name[8:] in drivers.ROWS.values()))
 drivers.row("ad_ua651ble")

@@ -5,6 +5,5 @@ MicroPython, `library` finds aioble and umqtt, `parts` knows by name whatever a 
 makes the image that goes on the chip, `budget` says how much of everything a hub has, `run_pure` runs the tests of
 the pure code on MicroPython with that budget.
 
-This folder is on CPython's path by itself for one file: `micropython.py`, which supplies `const`. Keep its other
-names clear of the standard library's.
+`cpython/` holds what CPython lacks for the firmware's pure code: `micropython.const`.
 """
