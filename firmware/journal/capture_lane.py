@@ -166,13 +166,13 @@ class CaptureLane:
         head[1] = size >> 8 | check << 2
 
     def _write(self, unit, units, length, value):
-        """Program one frame, its first unit before the others, and read it back."""
+        """Program one frame and read it back."""
         self._seal(unit, length, value)
         base = (self.generation % self.count) * SECTOR + unit * UNIT
         head, chunk, end = self._head, self._chunk, length + _HEAD
         done = 0
         while done < units:
-            count = 1 if done == 0 else min(_CHUNK, units - done)
+            count = min(_CHUNK, units - done)
             offset = done * UNIT
             index = 0
             while index < count * UNIT:

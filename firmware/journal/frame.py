@@ -149,7 +149,7 @@ class Sectors:
             return False
 
     def first_clean(self, lane, generation, unit):
-        """The first unit, not before `unit`, from which nothing was programmed since the sector was prepared.
+        """The first unit, not before `unit`, from which on all is as erased when the sector was prepared.
 
         Erased octets may look like anything, and a torn frame like erased ones: the fingerprints in the
         sector's head, taken after the erase, tell. UNITS when there is none or the head is lost.
@@ -158,12 +158,13 @@ class Sectors:
         if self.read_head(sector) is None:
             return UNITS
         marks = bytes(self.view(sector * SECTOR + 20, 2 * _SEGMENTS))
-        segment = 0 if unit <= HEAD else (unit + _SEGMENT - 1) // _SEGMENT
-        while segment < _SEGMENTS:
-            if self._fingerprint(sector, segment) == marks[2 * segment] | marks[2 * segment + 1] << 8:
-                return max(segment * _SEGMENT, HEAD)
-            segment += 1
-        return UNITS
+        clean = UNITS
+        for segment in range(0 if unit <= HEAD else (unit + _SEGMENT - 1) // _SEGMENT, _SEGMENTS):
+            if self._fingerprint(sector, segment) != marks[2 * segment] | marks[2 * segment + 1] << 8:
+                clean = UNITS
+            elif clean == UNITS:
+                clean = max(segment * _SEGMENT, HEAD)
+        return clean
 
     def _fingerprint(self, sector, segment):
         first = max(segment * _SEGMENT, HEAD)

@@ -125,17 +125,14 @@ class MainLane:
         self.begin(generation, self.start[generation % self.count])
 
     def _write(self, at, payload):
-        """Program one frame, its first unit before the others, and read it back."""
+        """Program one frame and read it back."""
         sectors = self.sectors
         octets = frame(payload, at, sectors.prefix(MAIN, self.generation))
         base = sectors.sector(MAIN, self.generation) * SECTOR + at * UNIT
-        view = memoryview(octets)
-        for first, end in ((0, UNIT), (UNIT, len(octets))):
-            if first < end:
-                try:
-                    sectors.flash.program(base + first, view[first:end])
-                except OSError:
-                    pass  # what the flash holds decides
+        try:
+            sectors.flash.program(base, octets)
+        except OSError:
+            pass  # what the flash holds decides
         sectors.stale()
         try:
             return bytes(sectors.view(base, len(octets))) == bytes(octets)

@@ -264,3 +264,26 @@ def test_a_description_is_told_until_a_receipt_says_that_it_came():
     assert not again.described_in(1, 3)
     again.plan(_plan(again, ((third, 1),)))
     assert not again.described_in(1, 3)
+
+
+def test_the_session_of_a_value_that_came_before_it_is_found_wherever_it_was_moved():
+    owner = Owner(8)
+    owner.start()
+    owner.session(early=2)
+    owner.capture()
+    owner.plan()
+    for _turn in range(150):  # the main lane wraps; the first plan is never answered
+        owner.session(early=1)
+        owner.plan()
+        owner.receipt(1)
+        owner.tidy()
+    owner.check()
+    assert owner.journal.session_of(owner.journal.read(1)) == owner.sessions[1, 1]
+
+
+def test_room_leaves_the_reserve_sector_out():
+    _flash, journal = _journal(12)
+    while journal.room() >= 48:
+        _capture(journal)
+    assert journal._captures.spare() == 1
+    _capture(journal)  # but a reading is worth more than the reserve

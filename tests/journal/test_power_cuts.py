@@ -86,7 +86,7 @@ class _Twice:
 @pytest.mark.promise("P2")
 @pytest.mark.promise("P4")
 @pytest.mark.parametrize("erased", ["ff", "noise"])
-@pytest.mark.parametrize("tear", ["prefix", "half_cleared"])
+@pytest.mark.parametrize("tear", ["prefix", "half_cleared", "page"])
 def test_no_cut_loses_doubles_or_blocks_anything(erased, tear):
     base = _Twice(erased)
     points = 0
@@ -100,7 +100,7 @@ def test_no_cut_loses_doubles_or_blocks_anything(erased, tear):
             owner.start()
             _after(owner)
             points += 1
-            step += 1 if kind == "erase" else 3
+            step += 1 if kind == "erase" else 4
     assert points > 200
 
 
@@ -117,7 +117,7 @@ def test_no_second_cut_while_it_recovers_does_either(erased):
             if not _until_cut(owner, _story):
                 break
             owner.flash.power_on()
-            owner.flash.cut_at(octet=second, tear=("prefix", "half_cleared")[second % 2])
+            owner.flash.cut_at(octet=second, tear=("prefix", "half_cleared", "page")[second % 3])
             cut = _until_cut(owner, lambda owner: (owner.boots(), _after(owner)))
             if not cut:
                 break

@@ -10,6 +10,7 @@ import random
 from pathlib import Path
 
 UNIT_OCTETS = 16  # flash encryption of the ESP32-S3 works in blocks of 16 octets (AES-XTS)
+_PAGE_OCTETS = 256
 _EIO = 5
 
 
@@ -108,8 +109,9 @@ class Nor:
 
         tear "prefix": what came before the cut is written, nothing of the rest; half a sector is erased.
         tear "half_cleared": the unit of the cut has some of its bits cleared; units of the sector are mixed.
+        tear "page": so has any unit of the chip's page (256 octets) that the cut falls into, in any order.
         """
-        if tear not in ("prefix", "half_cleared"):
+        if tear not in ("prefix", "half_cleared", "page"):
             raise ValueError(tear)
         self._cut_octet, self._cut_erase, self._tear = octet, erase, tear
 
@@ -179,22 +181,33 @@ class Nor:
 
     def _tear_program(self, at, octets, done):
         whole = done // UNIT_OCTETS * UNIT_OCTETS
-        if whole:
-            self._store(at, octets[:whole])
-        if done > whole or self._tear == "half_cleared":
-            start = at + whole
-            wanted = octets[whole : whole + UNIT_OCTETS]
-            if self.erased == "noise":  # one wrong bit of a cipher block makes all its octets other ones
-                torn = self._chance.randbytes(UNIT_OCTETS)
-            elif self._tear == "prefix":
-                torn = wanted[: done - whole] + self._cells[start + done - whole : start + UNIT_OCTETS]
-            else:
-                torn = bytes(octet | self._chance.randrange(256) for octet in wanted)
-            if self._cells[start : start + UNIT_OCTETS] != torn:
-                self._cells[start : start + UNIT_OCTETS] = torn
-                self._used[start // UNIT_OCTETS] = 1
-            self.programmed_octets += done - whole
+        if self._tear == "page":
+            page = max(0, (at + done) // _PAGE_OCTETS * _PAGE_OCTETS - at)
+            if page:
+                self._store(at, octets[:page])
+            end = min(len(octets), (at + done) // _PAGE_OCTETS * _PAGE_OCTETS + _PAGE_OCTETS - at)
+            for unit in range(page, end, UNIT_OCTETS):
+                if self._chance.random() < 0.5:
+                    self._tear_unit(at + unit, octets[unit : unit + UNIT_OCTETS], 0)
+            self.programmed_octets += done - page
+        else:
+            if whole:
+                self._store(at, octets[:whole])
+            if done > whole or self._tear == "half_cleared":
+                self._tear_unit(at + whole, octets[whole : whole + UNIT_OCTETS], done - whole)
+                self.programmed_octets += done - whole
         self._die()
+
+    def _tear_unit(self, at, wanted, done):
+        if self.erased == "noise":  # one wrong bit of a cipher block makes all its octets other ones
+            torn = self._chance.randbytes(UNIT_OCTETS)
+        elif self._tear == "prefix":
+            torn = wanted[:done] + self._cells[at + done : at + UNIT_OCTETS]
+        else:
+            torn = bytes(octet | self._chance.randrange(256) for octet in wanted)
+        if self._cells[at : at + UNIT_OCTETS] != torn:
+            self._cells[at : at + UNIT_OCTETS] = torn
+            self._used[at // UNIT_OCTETS] = 1
 
     def _tear_erase(self, sector):
         start = sector * self.sector_octets
