@@ -8,18 +8,20 @@ gc.threshold(4096)
 import asyncio  # noqa: E402
 import sys  # noqa: E402
 
-from firmware import config, enrolment  # noqa: E402
-from firmware.board import chip  # noqa: E402
+from firmware import config  # noqa: E402
+from firmware.ble.pairing import Bonds  # noqa: E402
+from firmware.board import chip, passing  # noqa: E402
 from firmware.board.flash import PartitionFlash  # noqa: E402
 from firmware.board.light import Button, Light  # noqa: E402
 from firmware.board.line import Line, set_chip_clock  # noqa: E402
 from firmware.board.radio import Radio  # noqa: E402
 from firmware.board.ticks import Ticks  # noqa: E402
-from firmware.ble.pairing import Bonds  # noqa: E402
 from firmware.hub import Hub  # noqa: E402
 from firmware.journal.journal import Journal  # noqa: E402
 from firmware.timekeeping import BUILT_S, CLOCK_PLATFORM, Timekeeper  # noqa: E402
 from firmware.uplink.session import Session  # noqa: E402
+
+_COLLECT_OCTETS = 32_768  # of garbage: a signature makes 285 kB, and short collections let the radio be heard
 
 
 def floor_s(journal) -> int:
@@ -37,9 +39,10 @@ class Parts:
     def __init__(self, settings, keys):
         self.ticks = Ticks()
         self.random_octets = chip.random_octets
+        self.forget = passing.forget
         self.journal = Journal(PartitionFlash("journal"), chip.random_octets)
         self.timekeeper = Timekeeper(self.ticks.now_ms, floor_s(self.journal), self.journal.boot)
-        bonds = config.Store(enrolment.FOLDER, "bonds")
+        bonds = config.Store(config.FOLDER, "bonds")
         self.bonds = Bonds(bonds.load() or {}, bonds.save)
         self.radio = Radio(self.bonds)
         self.session = Session(
@@ -53,20 +56,32 @@ class Parts:
         self.reset_cause = chip.reset_cause()
 
 
+def load_keys():
+    """The hub's keys, without what it takes to have them."""
+    from firmware import enrolment
+
+    keys = enrolment.load_keys(chip.hub_id())
+    passing.forget()
+    return keys
+
+
 def main():
     """Run the hub, or say why not."""
     if chip.ram_octets() < chip.RAM_OCTETS_MIN:
         print("telehub: this board has no PSRAM; Wi-Fi, Bluetooth and TLS together need a board that has it")
         return
-    settings = config.Store(enrolment.FOLDER, "settings").load()
+    settings = config.Store(config.FOLDER, "settings").load()
     if settings is None:
         Light().show(0, 0)
         print("telehub: blank; enrol it with: telehub provision")
         return
     set_chip_clock(BUILT_S)
-    keys = enrolment.load_keys(chip.hub_id())
+    keys = load_keys()
     try:
-        asyncio.run(Hub(Parts(settings, keys), settings, keys).run())
+        hub = Hub(Parts(settings, keys), settings, keys)
+        passing.forget()
+        gc.threshold(_COLLECT_OCTETS)
+        asyncio.run(hub.run())
     except Exception as error:  # noqa: BLE001 - the supervisor: whatever it is, the hub starts anew
         sys.print_exception(error)
     chip.reset()

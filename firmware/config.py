@@ -14,6 +14,7 @@ from micropython import const
 from firmware.contracts import PeerError
 
 FORMAT = const(1)
+FOLDER = "hub"
 _FILE_OCTETS_MAX = const(12_288)  # 24 bonds of 88 octets in hex are the most there is; settings take under 2 kB
 _HEAD_OCTETS_MAX = const(32)
 DEVICES_MAX = const(8)  # a home's devices; each costs the radio a line in its list

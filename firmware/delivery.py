@@ -3,7 +3,6 @@
 from micropython import const
 
 from firmware.contracts import PeerError
-from firmware.uplink import receipt
 from firmware.uplink.backoff import Backoff
 from firmware.uplink.deliveries import Deliveries
 
@@ -42,6 +41,7 @@ class Delivery:
                 await self._quiet()
                 self._asked_ms = None
                 await self._session.open(address, hub.health.will())
+                hub.forget()
                 self._backoff.reset()
                 hub.turned.set()
                 await self._deliver()
@@ -84,23 +84,32 @@ class Delivery:
             await hub.ticks.within(hub.health.answered.wait(), _TIME_ANSWER_MS)
         while self._session.up():
             hub.promise("delivery", _WAIT_MS_MAX)
-            if not hub.listening.visiting:
-                hub.keeps(hub.sealing.seal)
+            if hub.listening.visiting:  # it has the radio, the processor and the heap to itself
+                await hub.ticks.within(hub.work.wait(), _WAIT_MS_MAX)
+                await self._session.keep_alive()
+                continue
+            if hub.journal.pending(1):
+                hub.keeps(hub.sealing().seal)
             plans = hub.journal.open_plans()
             now_ms = hub.ticks.now_ms()
             sequence = self._deliveries.next(plans, now_ms)
             if sequence is not None:
-                await self._session.publish("up", hub.sealing.envelope(sequence))
+                envelope = hub.sealing().envelope(sequence)
+                hub.forget()
+                await self._session.publish("up", envelope)
                 self._deliveries.sent(sequence, hub.ticks.now_ms())
                 continue
             if now_ms - hub.health.reported_ms >= _HEALTH_MS:
                 await self._report()
+            hub.forget()
             due_ms = min(self._deliveries.due_ms(plans, now_ms), hub.health.reported_ms + _HEALTH_MS - now_ms)
             await hub.ticks.within(hub.work.wait(), max(min(due_ms, _WAIT_MS_MAX), 1))
             await self._session.keep_alive()
 
     async def _report(self) -> None:
-        await self._session.publish("health", self._hub.health.report())
+        report = self._hub.health.report()
+        self._hub.forget()
+        await self._session.publish("health", report)
 
     def _fixed(self) -> None:
         """Keep a new fix of the clock, so that captures from before it can be timed."""
@@ -112,6 +121,8 @@ class Delivery:
 
     def _take(self, name: str, octets: bytes) -> None:
         """A message from the broker. Nothing in it counts before its MAC did."""
+        from firmware.uplink import receipt
+
         hub = self._hub
         try:
             if name != "receipt":

@@ -5,31 +5,26 @@ calls these functions over the cable, the simulator calls the same ones.
 """
 
 import os
+from collections import namedtuple
 
 from micropython import const
 
 from firmware import config
 from firmware.contracts import PeerError
 
-FOLDER = "hub"
 _KEY_OCTETS = const(32)
 _CERTIFICATE_OCTETS_MAX = const(1500)
 _KEYS = ("tls", "signing", "agreement")
 
 
-class Keys:
-    """The hub's own keys, and what it knows of the platform's."""
-
-    def __init__(self, hub_id: bytes, signing: bytes, signing_kid: bytes, receipts, tls: tuple):
-        self.hub_id = hub_id
-        self.signing = signing
-        self.signing_kid = signing_kid
-        self.receipts = receipts  # firmware/uplink/receipt.py, Receipts
-        self.tls = tls  # CA certificate, own certificate, own key: DER
+# The hub's own keys, and what it knows of the platform's; tls: CA certificate, own certificate, own key, DER.
+# Both are tuples, since they outlive this file and the one that derives receipts (board/passing.py).
+Keys = namedtuple("Keys", ("hub_id", "signing", "signing_kid", "receipts", "tls"))
+Receipts = namedtuple("Receipts", ("hub", "kid", "key"))
 
 
 def _path(name: str) -> str:
-    return FOLDER + "/" + name
+    return config.FOLDER + "/" + name
 
 
 def _load(name: str, octets_max: int) -> bytes:
@@ -69,7 +64,7 @@ def request(hub_id: bytes, random_octets) -> dict:
     from firmware.seal import csr, p256
 
     try:
-        os.mkdir(FOLDER)
+        os.mkdir(config.FOLDER)
     except OSError:
         pass  # it is there already
     keys = _private_keys(random_octets)
@@ -96,21 +91,23 @@ def accept(hub_id: bytes, settings: dict, authority: bytes, certificate: bytes) 
         config.write_whole(_path(name), octets)
     config.write_whole(_path("tls.der"), csr.private_key(_load("tls.key", _KEY_OCTETS)))
     proof = hmac.hmac_sha256(_receipts(hub_id, settings).key, b"telehub enrolment" + hub_id)
-    config.Store(FOLDER, "settings").save(settings)
+    config.Store(config.FOLDER, "settings").save(settings)
     return {"hub": hub_id.hex(), "proof": proof.hex()}
 
 
 def _receipts(hub_id, settings):
-    from firmware.uplink.receipt import Receipts
+    from firmware.uplink import receipt
 
-    return Receipts(_load("agreement.key", _KEY_OCTETS), bytes.fromhex(settings["platform"]["agreement"]), hub_id)
+    platform = bytes.fromhex(settings["platform"]["agreement"])
+    derived = receipt.Receipts(_load("agreement.key", _KEY_OCTETS), platform, hub_id)
+    return Receipts(derived.hub, derived.kid, derived.key)
 
 
 def load_keys(hub_id: bytes) -> Keys:
     """What the running hub needs. PeerError names what is missing."""
     from firmware.seal import p256
 
-    settings = config.Store(FOLDER, "settings").load()
+    settings = config.Store(config.FOLDER, "settings").load()
     if settings is None:
         raise PeerError("enrolment: missing", "settings")
     signing = _load("signing.key", _KEY_OCTETS)

@@ -2,9 +2,6 @@
 
 from micropython import const
 
-from firmware.seal import cose, report
-from firmware.seal.cbor import Writer
-
 _COUNTERS_MAX = const(24)  # kinds of things that are counted; a name beyond counts under "other"
 _NAME_MAX = const(32)
 _NOTES_MAX = const(8)
@@ -29,16 +26,19 @@ class Health:
 
     def report(self) -> bytes:
         """A signed report that asks for the platform's time."""
+        from firmware.seal import cose, report
+        from firmware.seal.cbor import Writer
+
         hub = self._hub
         self.nonce = hub.random_octets(report.NONCE_OCTETS)
         self._asked_ms = self.reported_ms = hub.ticks.now_ms()
         self.answered.clear()
         writer = Writer(bytearray(_REPORT_OCTETS_MAX))
-        report.health_payload(writer, self._facts())
+        report.health_payload(writer, self._facts(report))
         header = cose.protected(cose.HEALTH, hub.keys.signing_kid)
         return cose.sign1(hub.keys.signing, header, memoryview(writer.buffer)[: writer.at])
 
-    def _facts(self):
+    def _facts(self, report):
         hub, journal, timekeeper = self._hub, self._hub.journal, self._hub.timekeeper
         facts = report.Facts(
             hub.keys.hub_id,

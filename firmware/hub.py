@@ -16,12 +16,12 @@ from firmware.delivery import Delivery
 from firmware.health import Health
 from firmware.listening import Device, Listening
 from firmware.measurement.device_time import Zone
-from firmware.sealing import Sealing
 
 _WINDOW_MS = const(300_000)  # a person finds the device's pairing button within five minutes
 _WINDOW_LINE_MS = const(45_000)  # in a window the line is made first, for the clock; without one pairing goes on
 _TEND_MS = const(10_000)
 _PROMISE_MARGIN_MS = const(60_000)
+_ENVELOPE_OCTETS = const(2048)  # seal/cose.py, ENVELOPE_OCTETS_MAX: taken while the heap is in one piece
 WATCHDOG_MS = const(60_000)  # six times the tending; the longest single call is a handshake
 
 
@@ -69,7 +69,8 @@ class Hub:
         self.work = self.ticks.flag()  # something to seal, to send or to do about the line
         self.turned = _Turn(self.ticks)  # a visit ended, a window opened, the line came up
         self.health = Health(self)
-        self.sealing = Sealing(self)
+        self._envelope = bytearray(_ENVELOPE_OCTETS)
+        self.forget = parts.forget
         self.listening = Listening(self, self._devices(settings["devices"]))
         self.delivery = Delivery(self)
         self._window_ends_ms = None
@@ -114,6 +115,12 @@ class Hub:
             self.needs_help("flash")
             return False
         return True
+
+    def sealing(self):
+        """What seals, loaded for this moment. What it made last is good until the next call."""
+        from firmware.sealing import Sealing
+
+        return Sealing(self, self._envelope)
 
     def promise(self, name: str, within_ms: int) -> None:
         """This loop will be heard of again within this time; else the watchdog bites."""

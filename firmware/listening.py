@@ -3,7 +3,6 @@
 from micropython import const
 
 import drivers
-from firmware.ble import advert, visit
 from firmware.contracts import Full, PeerError
 from firmware.journal.records import BOND_CHANGED, Session
 
@@ -103,7 +102,9 @@ class _Facts:
 
     def describe(self, facts) -> None:
         """Keep the device's description, once per chain."""
-        self._description = self._hub.journal.describe(self._hub.sealing.description(facts, _DESCRIPTION_OCTETS_MAX))
+        from firmware.seal.description import description
+
+        self._description = self._hub.journal.describe(description(facts, _DESCRIPTION_OCTETS_MAX))
         if self._session is not None:
             self._again(description=self._description)
 
@@ -204,11 +205,15 @@ class Listening:
                 await self._heard(*heard)
 
     async def _heard(self, key, advert_octets, response_octets) -> None:
+        from firmware.ble import advert
+
         hub = self._hub
         device = self._by_key[key]
         self.heard_ms = hub.ticks.now_ms()
         row = drivers.row(device.row_name)
         wants = advert.wants(row, advert.parse(advert_octets, response_octets))
+        del advert
+        hub.forget()
         if wants is None or (wants == "pairing" and not hub.window_open()):
             device.not_before_ms = self.heard_ms + _IGNORED_MS
             return
@@ -226,8 +231,11 @@ class Listening:
         if wants == "pairing":
             hub.bonds.forget(device.identity)  # a person opened the window and put the device into its pairing mode
         await self._visit_one(device, row)
+        hub.forget()
 
     async def _visit_one(self, device, row) -> None:
+        from firmware.ble import visit
+
         hub = self._hub
         limit_ms = visit.limit_ms(row)
         hub.promise("listening", limit_ms)
@@ -240,7 +248,7 @@ class Listening:
         facts = _Facts(hub, device, self._visit)
         outcome = ["timeout"]
         try:
-            await hub.ticks.within(self._steps(device, row, facts, outcome), limit_ms)
+            await hub.ticks.within(self._steps(visit, device, row, facts, outcome), limit_ms)
         finally:
             await hub.radio.close()
             self.visiting = False
@@ -259,7 +267,7 @@ class Listening:
         hub.work.set()
         hub.news.set()
 
-    async def _steps(self, device, row, facts, outcome) -> None:
+    async def _steps(self, visit, device, row, facts, outcome) -> None:
         """Drive the visit: what needs the link goes to the radio, what needs flash to the journal."""
         radio = self._hub.radio
         try:
@@ -272,7 +280,7 @@ class Listening:
             step = next(steps)
             while True:
                 try:
-                    answer = await self._do(step, row, facts)
+                    answer = await self._do(step, row, facts, visit.LIMIT_MS.get(step[0], row.cap_ms))
                 except PeerError as error:
                     step = steps.throw(error)
                 else:
@@ -282,14 +290,14 @@ class Listening:
         finally:
             steps.close()
 
-    async def _do(self, step, row, facts):
+    async def _do(self, step, row, facts, limit_ms):
         verb = step[0]
         if verb == "session" or verb == "describe":
             try:
                 return getattr(facts, verb)(step[1])
             except (Full, OSError):
                 raise PeerError("flash")  # without a session record its values would have no meaning
-        answer = await self._hub.radio.do(step, visit.LIMIT_MS.get(verb, row.cap_ms))
+        answer = await self._hub.radio.do(step, limit_ms)
         if verb == "discover":
             for policy in row.sampling:
                 if policy.uuid in answer:

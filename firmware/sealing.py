@@ -1,12 +1,11 @@
 """From captures to signed envelopes: plan first, on flash, then as often as needed the same octets again."""
 
 import drivers
-from firmware.contracts import Full, OutOfTurn, PeerError
+from firmware.contracts import OutOfTurn, PeerError
 from firmware.journal.records import BOND_CHANGED, Plan
 from firmware.measurement.codes import KINDS
 from firmware.seal import cose
-from firmware.seal.batch import BUFFER_OCTETS, Batch, Head
-from firmware.seal.cbor import Writer
+from firmware.seal.batch import Batch, Head
 
 _CAPTURES_MAX = 64  # more never fit into one envelope: a capture takes 25 octets and more
 _JOINT_CAPTURES_MAX = 16  # other devices' captures between two visits of one
@@ -14,7 +13,9 @@ FORMAT = 1
 
 
 class Sealing:
-    def __init__(self, hub):
+    """Made for a moment (Hub.sealing); `buffer`, in which envelopes are made, stays."""
+
+    def __init__(self, hub, buffer: bytearray):
         self._journal = hub.journal
         self._timekeeper = hub.timekeeper
         self._hub_id = hub.keys.hub_id
@@ -22,8 +23,8 @@ class Sealing:
         self._kid = hub.keys.signing_kid
         self._count = hub.health.count
         self._header = cose.protected(cose.ENVELOPE, self._kid)
-        self._buffer = bytearray(BUFFER_OCTETS)
-        self._batch = Batch(self._buffer)
+        self._buffer = buffer
+        self._batch = Batch(buffer)
 
     def seal(self) -> bool:
         """Make one plan of what waits for one; False when nothing does."""
@@ -161,28 +162,6 @@ class Sealing:
     def _hash(self, length):
         start = self._batch.start
         return cose.sig_structure_hash(self._header, memoryview(self._buffer)[start : start + length])
-
-    def description(self, facts: dict, octets_max: int) -> bytes:
-        """What a device says of itself, as deterministic CBOR; what does not fit is left out."""
-        names = sorted(facts, key=lambda name: (len(name), name))
-        buffer = bytearray(octets_max)
-        while True:
-            writer = Writer(buffer)
-            try:
-                writer.map(len(names))
-                for name in names:
-                    writer.text(name)
-                    value = facts[name]
-                    if isinstance(value, int):
-                        writer.uint(value)
-                    elif isinstance(value, str):
-                        writer.text(value)
-                    else:
-                        writer.bytes(value)
-            except Full:
-                names.pop()
-                continue
-            return bytes(memoryview(buffer)[: writer.at])
 
 
 def _decoded(capture, session):

@@ -66,6 +66,13 @@ class MainLane:
         index = place // UNITS - self.sectors.counts[0]
         return self.generation - (self.generation - index) % self.count
 
+    def body(self, place, kind):
+        """The body of the record at a place, or None when it is not that any more."""
+        generation = self.generation_of(place)
+        sectors = self.sectors
+        payload = sectors.payload(MAIN, generation, place % UNITS, sectors.prefix(MAIN, generation))
+        return bytes(payload[1:]) if payload is not None and payload[0] == kind else None
+
     def append(self, kind, body):
         """Put one record on flash and return its place. Full or OSError: it is not there."""
         payload = bytes((kind,)) + bytes(body)

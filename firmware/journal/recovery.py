@@ -180,7 +180,7 @@ class Recovery:
     def _apply(self, generation, place, kind, body):
         index = self._index
         if kind == records.KIND_SNAPSHOT:
-            index.load(body, self._read)
+            index.load(body, self._main.body)
         elif kind == records.KIND_CHAIN:
             index.new_chain(records.unpack_chain(body))
         elif kind == records.KIND_BOOT:
@@ -216,9 +216,6 @@ class Recovery:
         if generation == self._main.generation:
             self._main.moved(low, high)
 
-    def _read(self, place, kind):
-        return read_record(self._sectors, self._main, place, kind)
-
     # capture lane
 
     def _find_captures(self):
@@ -252,12 +249,3 @@ class Recovery:
     def _note(self, name):
         if name not in self._notes:
             self._notes.append(name)
-
-
-def read_record(sectors, main, place, kind):
-    """The body of the record at a place of the main lane, or None when it is not that any more."""
-    generation = main.generation_of(place)
-    payload = sectors.payload(MAIN, generation, place % UNITS, sectors.prefix(MAIN, generation))
-    if payload is None or payload[0] != kind:
-        return None
-    return bytes(payload[1:])

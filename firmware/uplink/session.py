@@ -8,7 +8,7 @@ import asyncio
 from micropython import const
 
 from firmware.contracts import OutOfTurn, PeerError
-from firmware.uplink import certificate, dns, packets
+from firmware.uplink import packets
 
 _DNS_PORT = const(53)
 _DNS_TRIES = const(3)
@@ -58,6 +58,8 @@ class Session:
 
     async def open(self, address: str, will: bytes) -> None:
         """Shake hands, connect, subscribe. PeerError names the stage that failed; nothing is left open then."""
+        from firmware.uplink import certificate
+
         if self._open:
             raise OutOfTurn
         self._failure = None
@@ -89,6 +91,8 @@ class Session:
             raise PeerError("link: no answer")
 
     async def _resolve(self, host: str) -> str:
+        from firmware.uplink import dns
+
         if dns.is_address(host):
             return host
         for _ in range(_DNS_TRIES):

@@ -11,6 +11,7 @@ from firmware.journal import records
 from firmware.journal.journal import Journal
 from firmware.listening import SESSION_FIELDS
 from firmware.seal import p256
+from firmware.seal.batch import BUFFER_OCTETS
 from firmware.sealing import Sealing
 from firmware.timekeeping import Timekeeper
 from tools.backend.keys import load_point
@@ -53,7 +54,7 @@ class Bench:
         self.timekeeper = Timekeeper(self.ticks.now_ms, START_S, self.journal.boot)
         self.keys = Keys
         self.health = Health(self)
-        self.sealing = Sealing(self)
+        self.sealing = Sealing(self, bytearray(BUFFER_OCTETS))
         self.visit = 0
         while self.journal.tidy():
             pass

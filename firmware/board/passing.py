@@ -1,0 +1,39 @@
+"""Code that is needed for moments: loaded for them, forgotten at the next quiet point, so that the heap is for readings.
+
+What is named here is imported inside the functions that need it, and nothing that lasts is an instance of its classes
+(an instance keeps its class, and a class its whole file). On the chip an import reads a few kB from flash.
+"""
+
+import gc
+import sys
+
+_PASSING = (
+    "drivers.",
+    "firmware.ble.advert",
+    "firmware.ble.visit",
+    "firmware.enrolment",
+    "firmware.journal.recovery",
+    "firmware.measurement.codes",
+    "firmware.measurement.measurement",
+    "firmware.seal.batch",
+    "firmware.seal.cbor",
+    "firmware.seal.cose",
+    "firmware.seal.description",
+    "firmware.seal.entry",
+    "firmware.seal.hmac",
+    "firmware.seal.report",
+    "firmware.sealing",
+    "firmware.uplink.certificate",
+    "firmware.uplink.dns",
+    "firmware.uplink.receipt",
+)
+
+
+def forget() -> None:
+    """Forget what was loaded for a moment that is over. Whoever is in the midst of such code goes on with it."""
+    for name in [name for name in sys.modules if name.startswith(_PASSING)]:
+        folder, _, file = name.rpartition(".")
+        del sys.modules[name]
+        if hasattr(sys.modules[folder], file):
+            delattr(sys.modules[folder], file)
+    gc.collect()
