@@ -4,6 +4,8 @@ Layout of the own service: Nonin specification 113142-000-02 as public decoders 
 device here. Bit 0 of its status is not described there and stays unnamed.
 """
 
+from micropython import const
+
 from drivers import Driver, Sampling, make
 from drivers.formats import named, need, uuid128
 from drivers.pulse_oximeter import DECODERS, STANDARD
@@ -15,8 +17,8 @@ _SERVICE = uuid128("46A970E0-0D5F-11E2-8B5E-0002A5D5C51B")
 _OXIMETRY = uuid128("0AAD7EA0-0D60-11E2-8E3C-0002A5D5C51B")
 
 _STATUS = (None, "weak_signal", "smart_point", "searching", "finger_in_place", "low_battery", "encrypted")
-_NO_SPO2 = 127
-_NO_PULSE = 511
+_NO_SPO2 = const(127)
+_NO_PULSE = const(511)
 
 
 def decode(octets) -> list:

@@ -1,5 +1,7 @@
 """From captures to signed envelopes: plan first, on flash, then as often as needed the same octets again."""
 
+from micropython import const
+
 import drivers
 from firmware.contracts import OutOfTurn, PeerError
 from firmware.journal.records import BOND_CHANGED, Plan
@@ -7,8 +9,8 @@ from firmware.measurement.codes import KINDS
 from firmware.seal import cose
 from firmware.seal.batch import Batch, Head
 
-_CAPTURES_MAX = 64  # more never fit into one envelope: a capture takes 25 octets and more
-_JOINT_CAPTURES_MAX = 16  # other devices' captures between two visits of one
+_CAPTURES_MAX = const(64)  # more never fit into one envelope: a capture takes 25 octets and more
+_JOINT_CAPTURES_MAX = const(16)  # other devices' captures between two visits of one
 FORMAT = 1
 
 

@@ -2,20 +2,22 @@
 
 from collections import namedtuple
 
+from micropython import const
+
 from drivers.device_information import text
 
 # name: str or ""; services: 16-bit uuids as int, 128-bit ones as 16 octets; manufacturer: (company, octets)
 # or None; flags: the octet, or None when the advert has none
 Advert = namedtuple("Advert", ("name", "services", "manufacturer", "flags"))
 
-_FLAGS = 0x01
+_FLAGS = const(0x01)
 _SERVICES_16 = (0x02, 0x03)
 _SERVICES_128 = (0x06, 0x07)
-_NAME_SHORT = 0x08
-_NAME = 0x09
-_MANUFACTURER = 0xFF
-_LIMITED_DISCOVERABLE = 0x01
-_NAME_OCTETS_MAX = 62  # both parts of a legacy advert together
+_NAME_SHORT = const(0x08)
+_NAME = const(0x09)
+_MANUFACTURER = const(0xFF)
+_LIMITED_DISCOVERABLE = const(0x01)
+_NAME_OCTETS_MAX = const(62)  # both parts of a legacy advert together
 
 
 def structures(octets):

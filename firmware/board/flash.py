@@ -1,10 +1,11 @@
 """The journal's NOR partition as a Flash (firmware/contracts.py)."""
 
 import esp32
+from micropython import const
 
 from firmware.contracts import PeerError
 
-_ERASE_BLOCK = 6  # block device protocol: erase one block (MicroPython, vfs block devices)
+_ERASE_BLOCK = const(6)  # block device protocol: erase one block (MicroPython, vfs block devices)
 
 
 class PartitionFlash:

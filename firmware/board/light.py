@@ -1,12 +1,13 @@
 """The hub's light and button."""
 
 import machine
+from micropython import const
 
 from firmware.board.ticks import Ticks
 
-_LIGHT_PIN = 2  # the boards' own LED on most ESP32 and S3 development boards; set in the configuration otherwise
-_BUTTON_PIN = 0  # the BOOT button: pressed pulls low
-_DUTY_MAX = 65535
+_LIGHT_PIN = const(2)  # the boards' own LED on most ESP32 and S3 development boards; set in the configuration otherwise
+_BUTTON_PIN = const(0)  # the BOOT button: pressed pulls low
+_DUTY_MAX = const(65535)
 
 
 class Light:

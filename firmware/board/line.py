@@ -13,18 +13,19 @@ import time
 
 import machine
 import ntptime
+from micropython import const
 
 from firmware.board.mqtt import Composer
 from firmware.board.ticks import sleep_ms, within
 from firmware.board.wifi import Wifi
 from firmware.contracts import PeerError
 
-_DATAGRAM_POLL_MS = 50
-_DATAGRAM_OCTETS_MAX = 512  # a DNS answer over UDP (RFC 1035, 4.2.1)
-_NTP_WAIT_S = 1  # ntptime blocks meanwhile: short enough that a device is still caught within its 3 s
-_CLOSE_MS = 2_000
-_TLS_HEAP_OCTETS = 12_000  # Python's share of a handshake; mbedTLS takes its own from the chip's other heap
-_SECONDS_1970_TO_2000 = 946_684_800
+_DATAGRAM_POLL_MS = const(50)
+_DATAGRAM_OCTETS_MAX = const(512)  # a DNS answer over UDP (RFC 1035, 4.2.1)
+_NTP_WAIT_S = const(1)  # ntptime blocks meanwhile: short enough that a device is still caught within its 3 s
+_CLOSE_MS = const(2_000)
+_TLS_HEAP_OCTETS = const(12_000)  # Python's share of a handshake; mbedTLS takes its own from the chip's other heap
+_SECONDS_1970_TO_2000 = const(946_684_800)
 
 
 def _chip_epoch_s() -> int:

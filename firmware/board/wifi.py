@@ -1,12 +1,13 @@
 """Wi-Fi as a station: joined when the uplink asks, joined again when it was lost."""
 
 import network
+from micropython import const
 
 from firmware.board.ticks import sleep_ms
 from firmware.contracts import PeerError
 
-_JOIN_MS = 15_000  # association and DHCP on a busy home router
-_POLL_MS = 250
+_JOIN_MS = const(15_000)  # association and DHCP on a busy home router
+_POLL_MS = const(250)
 
 
 class Wifi:

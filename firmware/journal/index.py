@@ -16,7 +16,7 @@ DESCRIPTIONS_MAX = const(32)  # devices and versions of their firmware in one ch
 DEVICES_MAX = const(24)
 
 _BASE = "<8s8sIIIIII32sHBBBBB"
-_ALL = 0x3FFFFFFF
+_ALL = const(0x3FFFFFFF)
 
 
 def add_range(ranges, first, end):

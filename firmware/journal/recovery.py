@@ -7,11 +7,13 @@ the one behind it; the records after the newest snapshot. More only where someth
 import struct
 from array import array
 
+from micropython import const
+
 from firmware.journal import records
 from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNITS, units_for
 
-_PROBE = 160  # octets: a head and a first frame of up to four units
-_ALL = 0x3FFFFFFF
+_PROBE = const(160)  # octets: a head and a first frame of up to four units
+_ALL = const(0x3FFFFFFF)
 
 
 class Recovery:

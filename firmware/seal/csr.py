@@ -2,14 +2,16 @@
 
 import hashlib
 
+from micropython import const
+
 from firmware.seal import p256
 
-_INTEGER = 0x02
-_BIT_STRING = 0x03
-_OCTET_STRING = 0x04
-_UTF8 = 0x0C
-_SEQUENCE = 0x30
-_SET = 0x31
+_INTEGER = const(0x02)
+_BIT_STRING = const(0x03)
+_OCTET_STRING = const(0x04)
+_UTF8 = const(0x0C)
+_SEQUENCE = const(0x30)
+_SET = const(0x31)
 _EC_PUBLIC_KEY = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"  # 1.2.840.10045.2.1
 _PRIME256V1 = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"  # 1.2.840.10045.3.1.7
 _ECDSA_SHA256 = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"  # 1.2.840.10045.4.3.2

@@ -2,8 +2,10 @@
 
 import hashlib
 
-_BLOCK_OCTETS = 64  # SHA-256
-_DIGEST_OCTETS = 32
+from micropython import const
+
+_BLOCK_OCTETS = const(64)  # SHA-256
+_DIGEST_OCTETS = const(32)
 
 
 class Hmac:

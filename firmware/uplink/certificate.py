@@ -4,12 +4,14 @@ The chip's TLS may or may not look at them, and then by a clock that may be unse
 clock, which never runs before its floor.
 """
 
+from micropython import const
+
 from firmware.contracts import PeerError
 
-_SEQUENCE = 0x30
-_VERSION = 0xA0
-_UTC_TIME = 0x17
-_GENERALIZED_TIME = 0x18
+_SEQUENCE = const(0x30)
+_VERSION = const(0xA0)
+_UTC_TIME = const(0x17)
+_GENERALIZED_TIME = const(0x18)
 
 
 def _open(octets, at):

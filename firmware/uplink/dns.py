@@ -1,11 +1,13 @@
 """One DNS question and its answer (RFC 1035), because the chip's own resolver blocks for as long as it likes."""
 
+from micropython import const
+
 from firmware.contracts import PeerError
 
-_TYPE_A = 1
-_CLASS_IN = 1
-_NAME_OCTETS_MAX = 253
-_RECORDS_MAX = 16  # CNAMEs on the way to an address; more is no answer for us
+_TYPE_A = const(1)
+_CLASS_IN = const(1)
+_NAME_OCTETS_MAX = const(253)
+_RECORDS_MAX = const(16)  # CNAMEs on the way to an address; more is no answer for us
 ANSWER_OCTETS_MAX = 512  # section 4.2.1: a UDP answer is never longer
 
 
