@@ -78,7 +78,9 @@ def _compile(one: Compiled, root: Path, architecture: str) -> str:
     one.target.parent.mkdir(parents=True, exist_ok=True)
     name = str(one.source.relative_to(root))
     passing = one.target.with_suffix(f".{os.getpid()}.tmp")
-    command = [*mpy_cross(), "-s", name, "-o", str(passing)]
+    # What a traceback calls it: as it is imported, since that word is on the heap already.
+    module = ".".join(one.source.relative_to(root).with_suffix("").parts)
+    command = [*mpy_cross(), "-s", module, "-o", str(passing)]
     if any(mark in one.source.read_text() for mark in _MACHINE_CODE):
         command.append(f"-march={architecture}")
     ran = subprocess.run([*command, str(one.source)], capture_output=True, text=True, check=False)
