@@ -15,7 +15,6 @@ import machine
 import ntptime
 from micropython import const
 
-from firmware.board.mqtt import Composer
 from firmware.board.ticks import sleep_ms, within
 from firmware.board.wifi import Wifi
 from firmware.contracts import PeerError
@@ -105,9 +104,13 @@ class Line:
         except (OSError, ValueError) as error:
             raise PeerError("line: connect", error.args[0] if error.args else 0)
 
-    def composer(self, client_id: str, name: str, keepalive_s: int) -> Composer:
-        """What writes MQTT packets."""
-        return Composer(client_id.encode(), name, keepalive=keepalive_s)
+    def composer(self, client_id: str, name: str, keepalive_s: int, identifier: int):
+        """What writes MQTT packets (board/mqtt.py); `identifier` is the last one that was used."""
+        from firmware.board.mqtt import Composer
+
+        composer = Composer(client_id.encode(), name, keepalive=keepalive_s)
+        composer.pid = identifier
+        return composer
 
     def certificate(self) -> bytes:
         """The peer's certificate, DER; after the handshake."""

@@ -11,6 +11,7 @@ _PASSING = (
     "drivers.",
     "firmware.ble.advert",
     "firmware.ble.visit",
+    "firmware.board.mqtt",
     "firmware.enrolment",
     "firmware.journal.recovery",
     "firmware.measurement.codes",
@@ -26,6 +27,7 @@ _PASSING = (
     "firmware.uplink.certificate",
     "firmware.uplink.dns",
     "firmware.uplink.receipt",
+    "umqtt.",
 )
 
 

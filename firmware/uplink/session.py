@@ -39,7 +39,7 @@ class Session:
         self._answer = ticks.flag()
         self._answered = None
         self._heard_ms = 0
-        self._composer = None
+        self._identifier = 0  # of the last packet that has one
         self.opened = 0  # handshakes that led to a session, for the health report
         self.on_message = None
         self.on_end = None
@@ -68,7 +68,6 @@ class Session:
         self._open = True
         try:
             await self._limited(self._line.open(address, self._broker["port"], self._broker["host"]), _CONNECT_MS)
-            self._composer = self._line.composer(self._hub, self._broker["host"], _KEEPALIVE_S)
             health = self._topic + b"health"
             # The first octets carry the handshake with them.
             await self._limited(
@@ -78,8 +77,8 @@ class Session:
             self._reading = self._ticks.spawn(self._read())
             packets.connack(await self._answer_of(packets.CONNACK))
             for name in (b"receipt", b"order"):
-                identifier, octets = self._composer.subscribe_packet(self._topic + name)
-                if packets.suback(await self._ask(octets, packets.SUBACK)) != identifier:
+                self._identifier, octets = self._composer().subscribe_packet(self._topic + name)
+                if packets.suback(await self._ask(octets, packets.SUBACK)) != self._identifier:
                     raise PeerError("mqtt: foreign suback")
             self.opened += 1
         except PeerError:
@@ -121,7 +120,7 @@ class Session:
         """Hand one message to TCP, QoS 1. What the broker says of it frees nothing, so it is not waited for."""
         if not self.up():
             raise PeerError("link: down")
-        _, octets = self._composer.publish_packet(self._topic + name.encode(), payload)
+        self._identifier, octets = self._composer().publish_packet(self._topic + name.encode(), payload)
         await self._send(octets)
 
     async def keep_alive(self) -> None:
@@ -133,7 +132,11 @@ class Session:
 
     async def ping(self) -> None:
         """PeerError when the broker does not answer."""
-        await self._ask(self._composer.ping_packet(), packets.PINGRESP)
+        await self._ask(self._composer().ping_packet(), packets.PINGRESP)
+
+    def _composer(self):
+        """What writes packets: loaded for one and not kept."""
+        return self._line.composer(self._hub, self._broker["host"], _KEEPALIVE_S, self._identifier)
 
     async def _ask(self, octets, kind: int) -> bytes:
         self._answered = None
@@ -203,6 +206,5 @@ class Session:
         if reading is not None:
             reading.cancel()
         await self._line.close()
-        self._composer = None
         self._open = False
         return self._failure
