@@ -24,8 +24,8 @@ class Health:
             name = "other"
         self._counters[name] = self._counters.get(name, 0) + 1
 
-    def report(self) -> bytes:
-        """A signed report that asks for the platform's time."""
+    def report(self) -> memoryview:
+        """A signed report that asks for the platform's time, in the hub's buffer."""
         from firmware.seal import cose, report
         from firmware.seal.cbor import Writer
 
@@ -33,10 +33,11 @@ class Health:
         self.nonce = hub.random_octets(report.NONCE_OCTETS)
         self._asked_ms = self.reported_ms = hub.ticks.now_ms()
         self.answered.clear()
-        writer = Writer(bytearray(_REPORT_OCTETS_MAX))
+        start = cose.HEAD_OCTETS
+        writer = Writer(hub.buffer, start, start + _REPORT_OCTETS_MAX)
         report.health_payload(writer, self._facts(report))
         header = cose.protected(cose.HEALTH, hub.keys.signing_kid)
-        return cose.sign1(hub.keys.signing, header, memoryview(writer.buffer)[: writer.at])
+        return cose.sign1_in(hub.buffer, start, writer.at - start, hub.keys.signing, header)
 
     def _facts(self, report):
         hub, journal, timekeeper = self._hub, self._hub.journal, self._hub.timekeeper

@@ -48,7 +48,7 @@ class _Turn:
 
 
 class Hub:
-    """`parts` are the chip's, made and named by main.py; `keys` are the hub's (firmware/enrolment.py)."""
+    """`parts` are the chip's, made and named by firmware/parts.py; `keys` are the hub's (firmware/enrolment.py)."""
 
     def __init__(self, parts, settings: dict, keys):
         self.settings = settings
@@ -69,7 +69,7 @@ class Hub:
         self.work = self.ticks.flag()  # something to seal, to send or to do about the line
         self.turned = _Turn(self.ticks)  # a visit ended, a window opened, the line came up
         self.health = Health(self)
-        self._envelope = bytearray(_ENVELOPE_OCTETS)
+        self.buffer = bytearray(_ENVELOPE_OCTETS)  # for one envelope or report at a time
         self.forget = parts.forget
         self.listening = Listening(self, self._devices(settings["devices"]))
         self.delivery = Delivery(self)
@@ -120,7 +120,7 @@ class Hub:
         """What seals, loaded for this moment. What it made last is good until the next call."""
         from firmware.sealing import Sealing
 
-        return Sealing(self, self._envelope)
+        return Sealing(self, self.buffer)
 
     def promise(self, name: str, within_ms: int) -> None:
         """This loop will be heard of again within this time; else the watchdog bites."""

@@ -37,6 +37,7 @@ MAY_IMPORT = {
     **{room: (*STAGES, *SERVING, "drivers") for room in HANDS},
     "firmware.hub": (*STAGES, *SERVING, *HANDS, "drivers"),
     "firmware.board": (),
+    "firmware.parts": ("drivers", "firmware"),
     "tools": ("drivers", "firmware", "tools"),
 }
 FORBIDDEN = {

@@ -1,0 +1,60 @@
+"""The one place where the hub's parts are made and joined. Nothing here lasts: board/passing.py forgets it after."""
+
+from firmware import config, enrolment
+from firmware.ble.pairing import Bonds
+from firmware.board import chip, passing
+from firmware.board.flash import PartitionFlash
+from firmware.board.light import Button, Light
+from firmware.board.line import Line, set_chip_clock
+from firmware.board.radio import Radio
+from firmware.board.ticks import Ticks
+from firmware.hub import Hub
+from firmware.journal.journal import Journal
+from firmware.timekeeping import BUILT_S, CLOCK_PLATFORM, Timekeeper
+from firmware.uplink.session import Session
+
+
+class Parts:
+    """What the hub is made of."""
+
+    def __init__(self, settings, keys):
+        self.ticks = Ticks()
+        self.random_octets = chip.random_octets
+        self.forget = passing.forget
+        self.journal = Journal(PartitionFlash("journal"), chip.random_octets)
+        self.timekeeper = Timekeeper(self.ticks.now_ms, _floor_s(self.journal), self.journal.boot)
+        bonds = config.Store(config.FOLDER, "bonds")
+        self.bonds = Bonds(bonds.load() or {}, bonds.save)
+        self.radio = Radio(self.bonds)
+        self.session = Session(
+            Line(settings["wifi"], keys.tls), self.ticks, self.timekeeper, settings["broker"], chip.hub_id().hex()
+        )
+        self.light = Light()
+        self.button = Button()
+        self.set_chip_clock = set_chip_clock
+        self.start_watchdog = chip.watchdog
+        self.hub_id = chip.hub_id()
+        self.reset_cause = chip.reset_cause()
+
+
+def _floor_s(journal) -> int:
+    """The earliest that it can be: when this was built, or the last capture that the platform's time stamped."""
+    try:
+        last = journal.read(journal.next_capture - 1)
+    except ValueError:
+        return BUILT_S
+    return max(BUILT_S, last.time_s) if last.quality == CLOCK_PLATFORM else BUILT_S
+
+
+def enrolled() -> "tuple | None":
+    """(settings, keys) of a hub that is somebody's."""
+    settings = config.Store(config.FOLDER, "settings").load()
+    if settings is None:
+        return None
+    set_chip_clock(BUILT_S)
+    return settings, enrolment.load_keys(chip.hub_id())
+
+
+def joined(settings: dict, keys) -> Hub:
+    """The hub, ready to run."""
+    return Hub(Parts(settings, keys), settings, keys)
