@@ -9,7 +9,7 @@ import asyncio
 from micropython import const
 
 import drivers
-from firmware import config, indicator
+from firmware import indicator
 from firmware.ble import pairing
 from firmware.contracts import Full
 from firmware.delivery import Delivery
@@ -45,6 +45,13 @@ class _Turn:
                 return
             if until is None or until():
                 return
+
+
+def save_bonds(secrets: dict) -> None:
+    """Keep what the Bluetooth host asked to have kept; what writes it is not (board/passing.py)."""
+    from firmware import config
+
+    config.Store(config.FOLDER, "bonds").save(secrets)
 
 
 class Hub:
@@ -116,6 +123,12 @@ class Hub:
             return False
         return True
 
+    def visiting(self, device, row, number: int):
+        """What drives a visit, loaded for this one."""
+        from firmware.visiting import Visiting
+
+        return Visiting(self, device, row, number)
+
     def sealing(self):
         """What seals, loaded for this moment. What it made last is good until the next call."""
         from firmware.sealing import Sealing
@@ -165,6 +178,8 @@ class Hub:
 
     def _devices(self, entries):
         """The device list; one of a kind that this firmware does not know is told, and the others are heard."""
+        from firmware import config
+
         devices = []
         for slot, entry in enumerate(entries):
             if entry["row"] not in drivers.ROWS:

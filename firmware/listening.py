@@ -1,16 +1,13 @@
-"""Hearing listed devices and visiting them, one at a time. Whatever a device says is kept by `keep`, in the callback."""
+"""Hearing listed devices and visiting them, one at a time. What a device says is kept by `keep`, in the callback."""
 
 from micropython import const
 
 import drivers
-from firmware.contracts import Full, PeerError
-from firmware.journal.records import BOND_CHANGED, Session
 
 _LISTEN_MS = const(60_000)
 _REST_FAILED_MS = const(5_000)  # after a visit that gave nothing; doubled each time it does so again
 _REST_MAX_MS = const(300_000)
 _IGNORED_MS = const(1_000)  # an advert that wants nothing of us now: the next one may
-_DESCRIPTION_OCTETS_MAX = const(200)  # the journal's limit
 
 
 class Device:
@@ -40,108 +37,6 @@ class Device:
         self.rest_ms = _REST_FAILED_MS
 
 
-class _Context:
-    """What one visit may ask the hub (firmware/ble/visit.py)."""
-
-    def __init__(self, hub, device):
-        self._hub = hub
-        self._device = device
-
-    @property
-    def clock_confirmed(self) -> bool:
-        return self._hub.timekeeper.confirmed()
-
-    @property
-    def window_open(self) -> bool:
-        return self._hub.window_open()
-
-    @property
-    def bonded(self) -> bool:
-        return self._hub.bonds.has(self._device.identity)
-
-    @property
-    def described(self) -> bool:
-        return self._hub.listening.description_of(self._device.slot) != 0
-
-    def local_time(self) -> tuple:
-        return self._hub.zone.local(self._hub.timekeeper.time_s())
-
-
-class _Facts:
-    """Writes down what a visit learns about its device."""
-
-    def __init__(self, hub, device, visit_number):
-        self._hub = hub
-        self._device = device
-        self._visit = visit_number
-        self._opened_ms = hub.ticks.now_ms()
-        self._session = None
-        self._description = 0
-        self.clock_ms = 0
-
-    def session(self, facts) -> None:
-        """Keep what the handles of this visit mean, and the device's clock."""
-        hub, device = self._hub, self._device
-        self._session = Session(
-            visit=self._visit,
-            boot=hub.journal.boot,
-            device=device.slot,
-            address=device.address,
-            address_type=device.key[0],
-            row=device.row_name,
-            security=hub.radio.security,
-            opened_ms=self._opened_ms,
-            clock=bytes(facts["clock"]),
-            clock_ms=self.clock_ms if facts["clock"] else 0,
-            clock_written=facts["clock_written"],
-            offset_min=hub.zone.offset_min(hub.timekeeper.time_s()),
-            characteristics=facts["characteristics"],
-            description=self._description or hub.listening.description_of(device.slot),
-        )
-        hub.journal.session(self._session)
-
-    def describe(self, facts) -> None:
-        """Keep the device's description, once per chain."""
-        from firmware.seal.description import description
-
-        self._description = self._hub.journal.describe(description(facts, _DESCRIPTION_OCTETS_MAX))
-        if self._session is not None:
-            self._again(description=self._description)
-
-    def bond_changed(self) -> None:
-        """Mark everything this visit gave: someone with other keys said it."""
-        if self._session is None:  # it came to that before anything was discovered
-            last = self._hub.journal.last_session(self._device.slot)
-            known = last.characteristics if last else ()
-            self.session({"clock": b"", "clock_written": False, "characteristics": known})
-        self._again(security=self._session.security | BOND_CHANGED)
-
-    def _again(self, **changes):
-        fields = []
-        for name in SESSION_FIELDS:
-            fields.append(changes.get(name, getattr(self._session, name)))
-        self._session = Session(*fields)
-        self._hub.journal.session(self._session)
-
-
-SESSION_FIELDS = (
-    "visit",
-    "boot",
-    "device",
-    "address",
-    "address_type",
-    "row",
-    "security",
-    "opened_ms",
-    "clock",
-    "clock_ms",
-    "clock_written",
-    "offset_min",
-    "characteristics",
-    "description",
-)
-
-
 class Listening:
     def __init__(self, hub, devices: list):
         self._hub = hub
@@ -149,7 +44,7 @@ class Listening:
         self._by_key = {device.key: device for device in devices}
         self._visit = 0
         self._slot = 0
-        self._sampled = {}  # value handle -> [least ms between two, most of them, when the last, how many]
+        self.sampled = {}  # value handle -> [least ms between two, most of them, when the last, how many]
         self.visiting = False
         self.kept = False  # something was, in this visit
         self.heard_ms = None  # when a listed device was last heard or visited
@@ -160,7 +55,7 @@ class Listening:
         """Put one value on flash. Raises when that failed: the radio then hangs up before it is confirmed."""
         hub = self._hub
         now_ms = hub.ticks.now_ms()
-        sampled = self._sampled.get(handle)
+        sampled = self.sampled.get(handle)
         if sampled is not None:
             if sampled[3] >= sampled[1] or (sampled[3] and now_ms - sampled[2] < sampled[0]):
                 return  # a stream's policy, from the device's row
@@ -241,67 +136,27 @@ class Listening:
         hub.promise("listening", limit_ms)
         self._visit += 1
         self._slot = device.slot
-        self._sampled = {}
+        self.sampled = {}
         self.kept = False
         self.visiting = True
         hub.news.set()
-        facts = _Facts(hub, device, self._visit)
-        outcome = ["timeout"]
+        visiting = hub.visiting(device, row, self._visit)
         try:
-            await hub.ticks.within(self._steps(visit, device, row, facts, outcome), limit_ms)
+            await hub.ticks.within(visiting.run(), limit_ms)
         finally:
             await hub.radio.close()
             self.visiting = False
             self.heard_ms = hub.ticks.now_ms()
             hub.turned.set()
         if hub.radio.bond_changed:
-            hub.keeps(facts.bond_changed)
+            hub.keeps(visiting.bond_changed)
             hub.needs_help("bond_changed")
-        elif outcome[0] == "bond_lost":
+        elif visiting.outcome == "bond_lost":
             hub.needs_help("bond_lost")
         if hub.radio.lost:
             hub.radio.lost = 0
             hub.needs_help("possible_loss")
-        hub.health.count("visit " + outcome[0])
-        device.rest(self.heard_ms, self.kept and outcome[0] in ("drained", "capped"), row)
+        hub.health.count("visit " + visiting.outcome)
+        device.rest(self.heard_ms, self.kept and visiting.outcome in ("drained", "capped"), row)
         hub.work.set()
         hub.news.set()
-
-    async def _steps(self, visit, device, row, facts, outcome) -> None:
-        """Drive the visit: what needs the link goes to the radio, what needs flash to the journal."""
-        radio = self._hub.radio
-        try:
-            await radio.connect(device.key[0], device.address, device.identity)
-        except PeerError as error:
-            outcome[0] = error.args[0]
-            return
-        steps = visit.visit(row, _Context(self._hub, device))
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    answer = await self._do(step, row, facts, visit.LIMIT_MS.get(step[0], row.cap_ms))
-                except PeerError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(answer)
-        except StopIteration as end:
-            outcome[0] = end.value
-        finally:
-            steps.close()
-
-    async def _do(self, step, row, facts, limit_ms):
-        verb = step[0]
-        if verb == "session" or verb == "describe":
-            try:
-                return getattr(facts, verb)(step[1])
-            except (Full, OSError):
-                raise PeerError("flash")  # without a session record its values would have no meaning
-        answer = await self._hub.radio.do(step, limit_ms)
-        if verb == "discover":
-            for policy in row.sampling:
-                if policy.uuid in answer:
-                    self._sampled[answer[policy.uuid][0]] = [policy.every_ms, policy.take_max, 0, 0]
-        elif verb == "read" and step[1] == row.clock:
-            facts.clock_ms = self._hub.ticks.now_ms()
-        return answer

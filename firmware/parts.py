@@ -8,7 +8,7 @@ from firmware.board.light import Button, Light
 from firmware.board.line import Line, set_chip_clock
 from firmware.board.radio import Radio
 from firmware.board.ticks import Ticks
-from firmware.hub import Hub
+from firmware.hub import Hub, save_bonds
 from firmware.journal.journal import Journal
 from firmware.timekeeping import BUILT_S, CLOCK_PLATFORM, Timekeeper
 from firmware.uplink.session import Session
@@ -23,8 +23,7 @@ class Parts:
         self.forget = passing.forget
         self.journal = Journal(PartitionFlash("journal"), chip.random_octets)
         self.timekeeper = Timekeeper(self.ticks.now_ms, _floor_s(self.journal), self.journal.boot)
-        bonds = config.Store(config.FOLDER, "bonds")
-        self.bonds = Bonds(bonds.load() or {}, bonds.save)
+        self.bonds = Bonds(config.Store(config.FOLDER, "bonds").load() or {}, save_bonds)
         self.radio = Radio(self.bonds)
         self.session = Session(
             Line(settings["wifi"], keys.tls), self.ticks, self.timekeeper, settings["broker"], chip.hub_id().hex()

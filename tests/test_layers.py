@@ -18,6 +18,7 @@ SERVING = ("firmware.config", "firmware.health", "firmware.indicator", "firmware
 # What hub.py would be too long with: each joins stages for one purpose, and none knows hub.py.
 HANDS = (
     "firmware.delivery", "firmware.enrolment", "firmware.listening", "firmware.sealing", "firmware.timekeeping",
+    "firmware.visiting",
 )  # fmt: skip
 STAGES = ("firmware.ble", "firmware.journal", "firmware.measurement", "firmware.seal", "firmware.uplink")
 OURS = ("boot", "main", "drivers", "firmware", "tools", "tests")

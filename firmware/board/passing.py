@@ -1,4 +1,4 @@
-"""Code that is needed for moments: loaded for them, forgotten at the next quiet point, so that the heap is for readings.
+"""Code that is needed for moments: loaded for them, forgotten at the next quiet point; the heap is for readings.
 
 What is named here is imported inside the functions that need it, and nothing that lasts is an instance of its classes
 (an instance keeps its class, and a class its whole file). On the chip an import reads a few kB from flash.
@@ -12,6 +12,7 @@ _PASSING = (
     "firmware.ble.advert",
     "firmware.ble.visit",
     "firmware.board.mqtt",
+    "firmware.config",
     "firmware.enrolment",
     "firmware.journal.recovery",
     "firmware.measurement.codes",
@@ -28,6 +29,7 @@ _PASSING = (
     "firmware.uplink.certificate",
     "firmware.uplink.dns",
     "firmware.uplink.receipt",
+    "firmware.visiting",
     "umqtt.",
 )
 

@@ -9,11 +9,11 @@ import pytest
 from firmware.health import Health
 from firmware.journal import records
 from firmware.journal.journal import Journal
-from firmware.listening import SESSION_FIELDS
 from firmware.seal import p256
 from firmware.seal.batch import BUFFER_OCTETS
 from firmware.sealing import Sealing
 from firmware.timekeeping import Timekeeper
+from firmware.visiting import SESSION_FIELDS
 from tools.backend.keys import load_point
 from tools.inspect.envelope import decode_envelope
 from tools.simulator.nor import Nor
