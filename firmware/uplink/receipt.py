@@ -3,9 +3,9 @@
 from micropython import const
 
 from firmware.contracts import PeerError
-from firmware.seal import cose
-from firmware.seal.cbor import Reader
+from firmware.seal import mac0
 from firmware.seal.hmac import hkdf_sha256
+from firmware.seal.reader import Reader
 
 STORED = const(0)
 HELD = const(1)
@@ -43,10 +43,10 @@ class Receipt:
 def open_message(octets, receipts, journal, nonce) -> "Receipt | int":
     """Return a Receipt, or its time in ms since 1970; PeerError("receipt: <reason>") for all else."""
     try:
-        content_type, payload = cose.open_mac0(octets, receipts.key, receipts.kid)
-        if content_type == cose.RECEIPT:
+        content_type, payload = mac0.open_mac0(octets, receipts.key, receipts.kid)
+        if content_type == mac0.RECEIPT:
             return _receipt(Reader(payload), receipts.hub, journal)
-        if content_type == cose.TIME_ANSWER:
+        if content_type == mac0.TIME_ANSWER:
             return _time(Reader(payload), receipts.hub, nonce)
         raise PeerError("content type")
     except PeerError as error:

@@ -3,7 +3,8 @@
 from binascii import hexlify, unhexlify
 
 from firmware.contracts import Full, PeerError
-from firmware.seal.cbor import Reader, Writer, head_octets
+from firmware.seal.cbor import Writer, head_octets
+from firmware.seal.reader import Reader
 
 # RFC 8949, Appendix A
 INTEGERS = (

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.contracts import Full, PeerError
-from firmware.seal.cbor import Reader, Writer
+from firmware.seal.cbor import Writer
+from firmware.seal.reader import Reader
 
 LEAVES = st.one_of(
     st.integers(-(2**64), 2**64 - 1),
