@@ -9,7 +9,9 @@ import math
 import selectors
 import time
 
-_SAME_MOMENT_S = 1e-9  # float sums of one deadline may differ in the last bit
+SAME_MOMENT_S = 1e-9  # float sums of one deadline may differ in the last bit
+
+_REAL_S_MAX = 60.0  # wall seconds without a word from a real socket, when nothing else can happen
 
 
 class Deadlock(Exception):
@@ -99,12 +101,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if timeout is not None and timeout <= 0:
             return select_real(0) if self._watches_real() else []
         for actor in self.actors:
-            if actor.due <= self._now_s + _SAME_MOMENT_S:
+            if actor.due <= self._now_s + SAME_MOMENT_S:
                 actor.run()
                 return []
         target = self._now_s + timeout if timeout is not None else math.inf
         for actor in self.actors:
             target = min(target, actor.due)
+        if target == math.inf:
+            return self._await_real(select_real)
         if target > self.ceiling_s:
             raise TimeCeiling(self.ceiling_s)
         if self.pace or self.outside:
@@ -113,25 +117,28 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             events = select_real(0)
             if events:
                 return events
-        if target == math.inf:
-            raise Deadlock(self._now_s)
         self._now_s = target
         self.jumps += 1
         return []
+
+    def _await_real(self, select_real):
+        """Nothing virtual is left to happen: only a real socket can go on."""
+        begun = time.monotonic()
+        events = select_real(_REAL_S_MAX) if self._watches_real() else []
+        if not events:
+            raise Deadlock(self._now_s)
+        if self.pace or self.outside:
+            self._now_s += (time.monotonic() - begun) * (self.pace or 1)
+        return events
 
     def _watches_real(self) -> bool:
         return len(self._selector.get_map()) > self._own_descriptors
 
     def _advance_paced(self, target, select_real):
         pace = self.pace or 1
-        if target == math.inf and not self._watches_real():
-            raise Deadlock(self._now_s)
         begun = time.monotonic()
-        events = select_real(None if target == math.inf else (target - self._now_s) / pace)
+        events = select_real((target - self._now_s) / pace)
         passed = (time.monotonic() - begun) * pace
-        if not events:
-            self._now_s = target
-        else:
-            self._now_s = min(target, self._now_s + passed)
+        self._now_s = min(target, self._now_s + passed) if events else target
         self.jumps += 1
         return events

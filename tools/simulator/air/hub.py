@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from tools.simulator.air import process
-from tools.simulator.air.clock import VirtualLoop
+from tools.simulator.air.clock import SAME_MOMENT_S, VirtualLoop
 from tools.simulator.costs import Costs
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5  # machine.reset_cause() on the ESP32
@@ -140,18 +140,18 @@ class Hub:
         self.result = self.exit_code = None
         self.watchdog_due = math.inf
         self.counters.boots += 1
-        self._booted_ms = self.loop.time_ms()
+        self._booted_ms = self.loop.time_ms() + round(after_ms)
         self._process = process.Process(argv, process.environment(env or {}), cwd, stdout)
         self._blocked = [_Wait(self.loop.time() + after_ms / 1000)]
         self._started = False
         for part in self.on_power:
             part(True)
 
-    def power_cut(self, cause: int | None = None) -> None:
+    def power_cut(self, cause: int | None = None, ended: bool = False) -> None:
         """Stop the chip between two octets: nothing of it runs after this. `cause` is set when it reset itself."""
         if self._process is None:
             return
-        self.exit_code = self._process.end()
+        self.exit_code = self._process.end(ended)
         self._process = None
         self._blocked = []
         self._queue.clear()
@@ -201,7 +201,7 @@ class Hub:
         if self._handling:
             return False
         if isinstance(innermost, _Call) and innermost.held:
-            return innermost.until <= self.loop.time()
+            return innermost.until <= self.loop.time() + SAME_MOMENT_S
         return self._started
 
     def run(self) -> None:
@@ -209,10 +209,10 @@ class Hub:
         try:
             self._step()
         except EOFError:
-            self.power_cut()
+            self.power_cut(ended=True)
 
     def _step(self) -> None:
-        if self.watchdog_due <= self.loop.time():
+        if self.watchdog_due <= self.loop.time() + SAME_MOMENT_S:
             self.power_cut(WDT_RESET)
             return
         innermost = self._blocked[-1]

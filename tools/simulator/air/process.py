@@ -17,6 +17,8 @@ RESULT, WAIT, RESET, CHARGE, HEAP, POINT, PROGRAM_RESULT = 0, 255, 254, 253, 252
 
 _COMPUTE_S_MAX = 120  # wall seconds a hub may compute without a seam call: signing in Python takes 2 on a slow runner
 
+_EXIT_S_MAX = 5.0
+
 
 class Stuck(Exception):
     """The hub computed for longer than any honest firmware does."""
@@ -75,10 +77,13 @@ class Process:
         del received[:count]
         return taken
 
-    def end(self) -> int:
-        """Kill what is left of the process and return its exit code."""
-        self._popen.kill()
-        code = self._popen.wait()
+    def end(self, ended: bool = False) -> int:
+        """Kill what is left of the process (`ended`: it closed its seam and is going by itself); return its exit code."""
+        try:
+            code = self._popen.wait(_EXIT_S_MAX if ended else 0)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            code = self._popen.wait()
         self._socket.close()
         return code
 

@@ -23,6 +23,7 @@ from tools.simulator.costs import Costs
 START = "2026-01-05T07:55:00+00:00"  # a Monday morning
 DAY_S = 86_400
 _POLL_S = 0.25
+_OURS = str(Path(__file__).parents[1])  # tools/simulator
 
 
 class HubStopped(Exception):
@@ -31,6 +32,24 @@ class HubStopped(Exception):
 
 class ProgramFailed(Exception):
     """A given program ended with an error: args[0] is its text."""
+
+
+class _BumbleErrors(logging.Handler):
+    """Bumble logs what its listeners raise and goes on: when that came from our own code, it ends the run."""
+
+    def __init__(self, loop: VirtualLoop):
+        super().__init__(logging.ERROR)
+        self._loop = loop
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Look whose error it is."""
+        error = record.exc_info[1] if record.exc_info else None
+        at = error.__traceback__ if error is not None else None
+        while at is not None:
+            if _OURS in at.tb_frame.f_code.co_filename:
+                self._loop.fail(error)
+                return
+            at = at.tb_next
 
 
 class TwinHub(Hub):
@@ -115,7 +134,11 @@ class World:
         asyncio.set_event_loop(self.loop)
         self.chance = random.Random(f"world {seed}")
         seed_bumble(random.Random(f"bumble {seed}"))
-        logging.getLogger("bumble").setLevel(logging.CRITICAL)
+        self._bumble_errors = _BumbleErrors(self.loop)
+        bumble = logging.getLogger("bumble")
+        bumble.setLevel(logging.ERROR)
+        bumble.propagate = False
+        bumble.addHandler(self._bumble_errors)
         self.costs = Costs(costs_scale)
         self.preemption = preemption or Preemption()
         self.start_s = datetime.fromisoformat(start).timestamp()
@@ -193,6 +216,7 @@ class World:
         if self.closed:
             return
         self.closed = True
+        logging.getLogger("bumble").removeHandler(self._bumble_errors)
         for hub in self.hubs:
             hub.close()
         self.net.close()

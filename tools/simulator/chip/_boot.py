@@ -12,15 +12,16 @@ import uos
 gc.collect()
 _before = gc.mem_alloc()
 
-import _seam  # noqa: E402 - all below is weighed
-import time  # noqa: E402, F401
+import os  # noqa: E402
 import select  # noqa: E402, F401
-import _tasks  # noqa: E402
+import time  # noqa: E402, F401
+
 import _errno  # noqa: E402
-import os  # noqa: E402, F401
-import machine  # noqa: E402, F401
-import esp32  # noqa: E402
+import _seam  # noqa: E402 - all below is weighed
+import _tasks  # noqa: E402
 import bluetooth  # noqa: E402, F401
+import esp32  # noqa: E402
+import machine  # noqa: E402, F401
 import network  # noqa: E402, F401
 
 sys.modules["_asyncio"] = _tasks

@@ -6,9 +6,9 @@ between two bytecodes.
 """
 
 import gc
-import uos
 import struct
 
+import uos
 from micropython import const
 
 _RESULT = const(0)

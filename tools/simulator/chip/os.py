@@ -3,10 +3,9 @@
 No released image can be seeded: on the chip `os.urandom` is the hardware's.
 """
 
+import _seam
 import uos
 from uos import *  # noqa: F403
-
-import _seam
 
 _URANDOM_OP = 40
 

@@ -5,11 +5,9 @@ aioble), even for timeout 0. Such objects are asked here through their `ioctl`; 
 sockets) and real descriptors are left to the C poll with timeout 0.
 """
 
-import uselect
-
-import vfs
-
 import _seam
+import uselect
+import vfs
 from micropython import const
 
 POLLIN = const(1)
@@ -23,7 +21,7 @@ _IOCTL_POLL = const(3)
 _always = vfs.VfsPosix("/dev").open("/zero", "rb")
 
 
-class poll:  # noqa: N801 - the module's own name
+class poll:
     """Objects and the events that they are asked for, in order of registration."""
 
     def __init__(self):
