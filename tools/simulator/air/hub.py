@@ -12,7 +12,7 @@ from tools.simulator.costs import Costs
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5  # machine.reset_cause() on the ESP32
 
-_CLOCK_MS = 1.0  # calls cost less than the chip's tick: they are added up until they make one
+_CLOCK_MS = 1.0  # calls cost less than the chip's tick: those of one moment are added up until they make one
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Hub:
         self._queue: deque[_Queued] = deque()
         self._woken = False
         self._started = False
-        self._owed_ms = 0.0
+        self._owed_ms = self._owed_since_s = 0.0
         loop.actors.append(self)
 
     # -- power
@@ -299,6 +299,8 @@ class Hub:
             if self.on_result is not None:
                 self.on_result(self.result)
             return b""
+        if self.loop.time() > self._owed_since_s:
+            self._owed_ms, self._owed_since_s = 0.0, self.loop.time()
         self._owed_ms += self.costs.ms("call")
         if self._owed_ms >= _CLOCK_MS:
             self._owed_ms -= _CLOCK_MS

@@ -114,10 +114,10 @@ class WLAN:
     def config(self, *args, **kwargs):
         """Read one parameter or set some."""
         if kwargs:
-            for name in kwargs:
-                self._config[name] = kwargs[name]
+            for name, value in kwargs.items():
+                self._config[name] = value
                 if name == "reconnects":
-                    _seam.call(_RECONNECTS_OP, struct.pack("<h", kwargs[name]))
+                    _seam.call(_RECONNECTS_OP, struct.pack("<h", value))
             return None
         if args[0] == "mac":
             import machine
