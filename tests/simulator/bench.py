@@ -16,7 +16,7 @@ _HEAP_OCTETS = 300_000
 _ADVERT = b"\x02\x01\x06\x03\x03\x10\x18"
 
 # What every program begins with: `log` keeps (ms, event, fields); hooks[event](data) may act inside the handler.
-PRELUDE = '''
+PRELUDE = """
 import bluetooth, json, struct, time
 log = []
 hooks = {}
@@ -51,7 +51,7 @@ def error(call, *arguments):
 def events(*wanted):
     return [[event] + fields for _, event, fields in log if event in wanted]
 told = {}
-'''
+"""
 _EPILOGUE = "\ntold['log'] = log\nresult = json.dumps(told)\n"
 
 
@@ -91,7 +91,9 @@ class Peer:
         self.gone: list[float] = []
         permissions = Characteristic.READABLE | Characteristic.WRITEABLE
         properties = Characteristic.Properties
-        self.measurement = Characteristic(UUID.from_16_bits(0x2A35), properties.INDICATE | properties.NOTIFY, permissions)
+        self.measurement = Characteristic(
+            UUID.from_16_bits(0x2A35), properties.INDICATE | properties.NOTIFY, permissions
+        )
         self.feature = Characteristic(
             UUID.from_16_bits(0x2A49), properties.READ, permissions, CharacteristicValue(read=lambda _: LONG_VALUE)
         )

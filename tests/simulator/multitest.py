@@ -83,7 +83,7 @@ class Pair:
             {
                 _READY: ready,
                 _STARTED: lambda payload: bytes([len(self._ready) == 2]),
-                _BROADCAST: lambda payload: self._inbox[1 - number].append(payload),
+                _BROADCAST: self._inbox[1 - number].append,
                 _HEARD: heard,
                 _SET: assign,
                 _GLOBALS: lambda payload: self._globals or b"\n",

@@ -131,8 +131,10 @@ told["disconnecting"] = error(ble.gap_connect, 1, peer)
 
 def test_point_11_errors_carry_the_boards_numbers_or_the_benchs(bench):
     """newlib's by default; Linux's as on the bench that was measured."""
-    body = ON + "link = connect()\nble.gap_disconnect(link)\ntold['is'] = error(ble.gap_disconnect, link)\n" + (
-        "told['gone'] = error(ble.gattc_read, 77, 1)\nfrom errno import EALREADY\ntold['name'] = EALREADY\n"
+    body = (
+        ON
+        + "link = connect()\nble.gap_disconnect(link)\ntold['is'] = error(ble.gap_disconnect, link)\n"
+        + ("told['gone'] = error(ble.gattc_read, 77, 1)\nfrom errno import EALREADY\ntold['name'] = EALREADY\n")
     )
     board = bench().run(body)
     assert (board["is"], board["gone"], board["name"]) == (120, 128, 120)
@@ -204,8 +206,18 @@ told["over"] = len(events(6))
 
 def test_scan_reports_tell_type_name_and_signal(bench):
     """An active scan hears the scan response too, a passive one does not."""
-    told = bench().run(ON + "ble.gap_scan(300, 30000, 30000, True)\ntime.sleep_ms(400)\ntold['active'] = events(5)\n"
-                       "log.clear()\nble.gap_scan(300, 30000, 30000)\ntime.sleep_ms(400)\ntold['passive'] = events(5)\n")  # fmt: skip
+    told = bench().run(
+        ON
+        + """
+ble.gap_scan(300, 30000, 30000, True)
+time.sleep_ms(400)
+told["active"] = events(5)
+log.clear()
+ble.gap_scan(300, 30000, 30000)
+time.sleep_ms(400)
+told["passive"] = events(5)
+"""
+    )
     assert [5, 1, "c0c0c0000001", 0, -60, "02010603031018"] in told["active"]
     assert [5, 1, "c0c0c0000001", 4, -60, "050970656572"] in told["active"]
     assert {one[3] for one in told["passive"]} == {0}

@@ -1,4 +1,4 @@
-"""Bonds as NimBLE hands them to the firmware: IRQ 29 asks, IRQ 30 gives; the value is a C struct that nobody may read."""
+"""Bonds as NimBLE hands them to the firmware: IRQ 29 asks, IRQ 30 gives; the value is a C struct, opaque to it."""
 
 import struct
 from typing import NamedTuple
@@ -7,7 +7,7 @@ OUR_SECRET, PEER_SECRET, IRK = 1, 2, 10
 IRK_KEY = b"irk"
 IRK_OCTETS = 16
 
-# sizeof(struct ble_store_value_sec) was measured as 88 (Espressif's line) and 80 (the fork): another length is "absent".
+# sizeof(struct ble_store_value_sec), measured: 88 on Espressif's line, 80 on the fork. Another length is "absent".
 VALUE_OCTETS = {"esp": 88, "fork": 80}
 _LAYOUT = "<7sBHBBQ16s"
 

@@ -8,6 +8,7 @@ import heapq
 import math
 import selectors
 import time
+from collections.abc import Callable
 
 SAME_MOMENT_S = 1e-9  # float sums of one deadline may differ in the last bit
 
@@ -27,6 +28,8 @@ class _OrderedTimer(asyncio.TimerHandle):
 
     __slots__ = ("order",)
     _created = 0
+    _when: float  # asyncio's own, which its published types leave out
+    _scheduled: bool
 
     def __init__(self, when, callback, args, loop, context=None):
         super().__init__(when, callback, args, loop, context)
@@ -54,6 +57,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     socket) time passes at most as fast as the real clock does.
     """
 
+    # asyncio's own, which its published types leave out
+    _scheduled: list
+    _selector: selectors.BaseSelector
+    _check_closed: Callable[[], None]
+
     def __init__(self, pace: float = 0, ceiling_s: float = math.inf):
         selector = _Selector()
         super().__init__(selector)
@@ -76,7 +84,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Virtual milliseconds since the world began."""
         return int(self._now_s * 1000 + 1e-6)
 
-    def call_at(self, when, callback, *args, context=None):
+    def call_at(self, when, callback, *args, context=None):  # type: ignore[override]
         """As asyncio's, stable among equals."""
         self._check_closed()
         timer = _OrderedTimer(when, callback, args, self, context)

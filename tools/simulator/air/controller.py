@@ -4,7 +4,9 @@ import asyncio
 import random
 import secrets
 import struct
+from collections.abc import Callable
 from contextlib import contextmanager
+from typing import Any
 
 import bumble.crypto
 import bumble.link
@@ -27,13 +29,15 @@ ADV_IND, ADV_DIRECT_IND, ADV_SCAN_IND, ADV_NONCONN_IND, SCAN_RSP = range(5)
 class _AdvertisingPdu(ll.AdvInd):
     """An advertisement that also says its type and what a scan request would bring."""
 
+    advertiser: "Advertiser"
+
 
 def seed_bumble(chance: random.Random) -> None:
     """Let Bumble's own random choices (nonces, keys) follow the seed of the run."""
     bumble.crypto.r = lambda: chance.randbytes(16)
-    secrets.token_bytes = lambda count=16: chance.randbytes(count)
-    secrets.randbelow = lambda below: chance.randrange(below)
-    bumble.crypto.EccKey.generate = classmethod(
+    secrets.token_bytes = lambda nbytes=16: chance.randbytes(nbytes or 16)
+    secrets.randbelow = chance.randrange  # type: ignore[assignment]
+    bumble.crypto.EccKey.generate = classmethod(  # type: ignore[assignment, method-assign]
         lambda cls: cls.from_private_key_bytes(chance.randrange(1, _P256_ORDER).to_bytes(32, "big"))
     )
 
@@ -51,6 +55,8 @@ def running(loop):
 
 class Advertiser(controller.LegacyAdvertiser):
     """Bumble's legacy advertiser with all its types, the right interval, and no timers while nobody listens."""
+
+    controller: "Controller"
 
     def __init__(self, owner):
         super().__init__(owner)
@@ -108,6 +114,7 @@ class Controller(controller.Controller):
     le_features = controller.Controller.le_features & ~(
         hci.LeFeatureMask.LE_EXTENDED_ADVERTISING | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
     )
+    link: Link
     # One HCI packet per L2CAP frame: fragments would only cost time here.
     le_acl_data_packet_length = 251
     acl_data_packet_length = 251
@@ -116,7 +123,9 @@ class Controller(controller.Controller):
         with running(link.loop):
             super().__init__(name, link=link, public_address=public_address)
         self.le_legacy_advertiser = Advertiser(self)
-        self.on_report = None  # a hub's host takes scan reports directly
+        self.on_report: Callable[[int, hci.Address, bytes, int], None] | None = (
+            None  # a hub's host takes scan reports directly
+        )
 
     def on_hci_disconnect_command(self, command):
         """End a link: the other side learns it after a hop, the host after a round trip; meanwhile data may arrive."""
@@ -125,13 +134,13 @@ class Controller(controller.Controller):
 
     def terminate(self, handle: int, reason: int) -> None:
         """See on_hci_disconnect_command."""
-        connection = self.find_le_connection_by_handle(handle)
+        connection: Any = self.find_le_connection_by_handle(handle)
         if connection is None:
             return
         connection.send_ll_control_pdu(ll.TerminateInd(reason))
         self.link.loop.call_later(2 * self.link.hop_s, self._terminated, connection)
 
-    def _terminated(self, connection):
+    def _terminated(self, connection: Any) -> None:
         if self.le_connections.get(connection.peer_address) is connection:
             self.on_le_disconnected(connection, hci.HCI_ErrorCode.CONNECTION_TERMINATED_BY_LOCAL_HOST_ERROR)
 
@@ -240,5 +249,5 @@ def make_device(link: Link, name: str, address: str, public: str | None = None) 
     with running(link.loop):
         device = Device(name=name, address=hci.Address(address), host=Host(radio, AsyncPipeSink(radio)))
     device.keystore = MemoryKeyStore()
-    device.radio = radio
+    device.radio = radio  # type: ignore[attr-defined]
     return device

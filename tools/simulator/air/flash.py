@@ -7,7 +7,7 @@ import struct
 from collections.abc import Generator
 from typing import NamedTuple
 
-from tools.simulator.air.hub import Busy, Hub
+from tools.simulator.air.hub import Busy, Hub, Steps
 from tools.simulator.nor import Nor, PowerCut
 
 _TABLE, _READ, _PROGRAM, _ERASE, _REWRITE, _BOOT = 100, 101, 102, 103, 104, 105
@@ -92,14 +92,14 @@ class FlashChip:
             owed, self._owed_ms = self._owed_ms, 0.0
             yield Busy(owed)
 
-    def _read(self, payload: bytes) -> Generator:
+    def _read(self, payload: bytes) -> Steps:
         cells, at = self._place(payload)
         into = bytearray(int.from_bytes(payload[5:7], "little"))
         cells.read(at, into)
         yield from self._spend("flash.read", len(into))
         return bytes(into)
 
-    def _program(self, payload: bytes) -> Generator:
+    def _program(self, payload: bytes) -> Steps:
         cells, at = self._place(payload)
         octets = payload[5:]
         try:
@@ -110,7 +110,7 @@ class FlashChip:
         yield from self._spend("flash.program", len(octets))
         return None
 
-    def _erase(self, payload: bytes) -> Generator:
+    def _erase(self, payload: bytes) -> Steps:
         cells, at = self._place(payload)
         try:
             cells.erase(at // _SECTOR_OCTETS)
@@ -120,10 +120,11 @@ class FlashChip:
         yield from self._spend("flash.erase")
         return None
 
-    def _rewrite(self, payload: bytes) -> Generator:
+    def _rewrite(self, payload: bytes) -> Steps:
         yield from self._erase(payload[:5])
         if self.hub.alive:
             yield from self._program(payload)
+        return None
 
     def _boot_partition(self, payload: bytes) -> bytes | None:
         if payload[0] == 2:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from bumble import hci
 from bumble.device import AdvertisingType, Connection, Device
 
-from tools.simulator.air.hub import Event
+from tools.simulator.air.hub import Event, Steps
 from tools.simulator.air.nimble import EBUSY, EIO, ENOMEM, LINKS_MAX, HubLink, Nimble, octets_field
 
 _SCAN, _CONNECT, _CONNECT_CANCEL, _DISCONNECT, _ADVERTISE = 4, 5, 6, 7, 20
@@ -33,7 +33,7 @@ class Gap:
         self.remake_links = 0
         """Fault: so many of the next links are lost at once (0x3E) and remade in silence: IRQ 7 twice, without 8."""
         self._scanning: asyncio.TimerHandle | bool = False
-        self._connecting: asyncio.TimerHandle | bool = False
+        self._connecting: asyncio.Handle | bool = False
 
     def services(self) -> dict:
         """What the hub may call."""
@@ -53,13 +53,13 @@ class Gap:
     def off(self) -> None:
         """The radio is off."""
         for timer in (self._scanning, self._connecting):
-            if isinstance(timer, asyncio.TimerHandle):
+            if isinstance(timer, asyncio.Handle):
                 timer.cancel()
         self._scanning = self._connecting = False
 
     # -- scanning
 
-    def _scan(self, payload: bytes) -> Generator:
+    def _scan(self, payload: bytes) -> Steps:
         duration_ms, interval_us, window_us, active = struct.unpack("<iIIB", payload)
         nimble = self.nimble
         if duration_ms < 0:
@@ -83,7 +83,7 @@ class Gap:
         timer, self._scanning = self._scanning, False
         if isinstance(timer, asyncio.TimerHandle):
             timer.cancel()
-        if self.nimble.radio is not None:
+        if self.nimble.powered:
             self.nimble.radio.le_scan_enable = False
         return bool(timer)
 
@@ -105,7 +105,7 @@ class Gap:
 
     # -- links
 
-    def _connect(self, payload: bytes) -> Generator:
+    def _connect(self, payload: bytes) -> Steps:
         address_type, octets, duration_ms, min_us, max_us = struct.unpack("<B6sIII", payload)
         nimble = self.nimble
         yield from self._end_scan()
@@ -245,7 +245,7 @@ class Gap:
         advertiser.own_address_type = hci.OwnAddressType.PUBLIC
         advertiser.advertising_interval_min = max(interval_us // _SCAN_UNIT_US, 0x20)
         # Bumble's Device asks its advertiser for the address that the peer connected to.
-        self.nimble.device.legacy_advertiser = SimpleNamespace(
+        self.nimble.device.legacy_advertiser = SimpleNamespace(  # type: ignore[assignment]
             own_address_type=hci.OwnAddressType.PUBLIC, auto_restart=False, advertising_type=scannable
         )
         advertiser.start()

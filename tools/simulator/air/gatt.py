@@ -2,7 +2,8 @@
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from bumble import att
 from bumble.device import Device
@@ -55,7 +56,7 @@ class Procedure:
     on_end: Callable[[int, int], None]
     """Called with (status, attribute handle of an error)."""
     characteristics: bool = False
-    timer: object = field(default=None)
+    timer: Any = None
 
 
 class GattClient:
@@ -291,7 +292,7 @@ class GattClient:
             self._take_buffer(link)
             self._send(link, struct.pack("<BH", _WRITE_COMMAND, handle) + octets)
             return
-        procedure = self._value_procedure(
+        procedure: Procedure = self._value_procedure(
             link, _WRITE_REQUEST, _WRITE_DONE, lambda pdu: self._end(procedure, 0, handle)
         )
         self._begin(procedure, struct.pack("<BH", _WRITE_REQUEST, handle) + octets)

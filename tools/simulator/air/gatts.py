@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 from bumble import att, gatt
 from bumble.core import UUID
@@ -25,7 +26,7 @@ _DEVICE_NAME = UUID.from_16_bits(0x2A00)
 class Local:
     """One local value."""
 
-    attribute: object
+    attribute: Any
     value: bytes = b""
     octets_max: int = _VALUE_OCTETS_DEFAULT
     append: bool = False
@@ -37,7 +38,7 @@ class GattServer:
     def __init__(self, nimble: Nimble):
         self.nimble = nimble
         self._values: dict[int, Local] = {}
-        self._confirming: dict[HubLink, tuple[int, object]] = {}
+        self._confirming: dict[HubLink, tuple[int, asyncio.TimerHandle]] = {}
         self._writing = asyncio.Lock()
 
     def services(self) -> dict:
@@ -68,12 +69,12 @@ class GattServer:
 
     def set_mtu(self, mtu: int) -> None:
         """What this side can take."""
-        if self.nimble.device is not None:
+        if self.nimble.powered:
             self.nimble.device.gatt_server.max_mtu = mtu
 
     def set_name(self, name: bytes) -> None:
         """The GAP service's device name."""
-        if self.nimble.device is not None:
+        if self.nimble.powered:
             for attribute in self.nimble.device.gatt_server.attributes:
                 if getattr(attribute, "uuid", None) == _DEVICE_NAME:
                     attribute.value = name
@@ -103,6 +104,7 @@ class GattServer:
                 continue
             flags = struct.unpack_from("<H", payload, at)[0]
             at += 2
+            made: Any
             if kind == b"C":
                 made = gatt.Characteristic(uuid, gatt.Characteristic.Properties(flags & 0xFF), _permissions(flags))
                 services[-1][1].append(made)
@@ -116,7 +118,8 @@ class GattServer:
             self.nimble.device.add_service(gatt.Service(uuid, of_service))
         handles = []
         for characteristic, descriptors in characteristics:
-            for attribute in (characteristic, *descriptors):
+            attributes: list[Any] = [characteristic, *descriptors]
+            for attribute in attributes:
                 handles.append(attribute.handle)
                 self._values[attribute.handle] = attribute.local
         return struct.pack(f"<{len(handles)}H", *handles)
@@ -133,7 +136,7 @@ class GattServer:
             self.nimble.post(
                 _GATTS_READ_REQUEST,
                 link.handle() + struct.pack("<H", attribute.handle),
-                lambda result: answered.done() or answered.set_result(result),
+                lambda result: None if answered.done() else answered.set_result(result),
             )
             result = await answered
             status = struct.unpack("<i", result)[0] if result else 0
@@ -151,7 +154,7 @@ class GattServer:
                 self.nimble.post(
                     _GATTS_WRITE,
                     link.handle() + struct.pack("<H", attribute.handle),
-                    lambda _: seen.done() or seen.set_result(None),
+                    lambda _: None if seen.done() else seen.set_result(None),
                 )
                 await seen
 

@@ -5,12 +5,16 @@ import random
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from typing import Any
 
 from tools.simulator.air import process
 from tools.simulator.air.clock import SAME_MOMENT_S, VirtualLoop
 from tools.simulator.costs import Costs
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5  # machine.reset_cause() on the ESP32
+
+Steps = Generator[Any, Any, bytes | None]
+"""A service that takes time or delivers events: yields Busy, Pause or Event, returns the answer."""
 
 _CLOCK_MS = 1.0  # calls cost less than the chip's tick: those of one moment are added up until they make one
 
@@ -62,14 +66,14 @@ class _Wait:
 class _Call:
     until: float
     held: bool
-    steps: Generator
+    steps: Steps
 
 
 @dataclass
 class _Inside:
     """A call that waits for the result of an event delivered inside it."""
 
-    steps: Generator
+    steps: Steps
 
 
 @dataclass
@@ -276,7 +280,7 @@ class Hub:
                 if not self._continue(self._call(op, payload), None):
                     return
 
-    def _call(self, op: int, payload: bytes) -> Generator:
+    def _call(self, op: int, payload: bytes) -> Steps:
         """One service call as steps: held up before or after it where the seed says so."""
         chance, preemption = self.chance, self.preemption
         held_up = preemption.probability > 0 and not self._handling
@@ -312,7 +316,7 @@ class Hub:
             yield Pause(chance.uniform(0, preemption.ms_max))
         return answer
 
-    def _continue(self, steps: Generator, sent) -> bool:
+    def _continue(self, steps: Steps, sent) -> bool:
         """Go on with a call; True when it was answered, so that the hub runs again."""
         try:
             step = steps.send(sent)

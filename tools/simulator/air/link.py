@@ -27,7 +27,7 @@ class Link(bumble.link.LocalLink):
     def __init__(self, loop: VirtualLoop, chance: random.Random | None = None, hop_s: float = HOP_S):
         super().__init__()
         # A set's order follows addresses in memory; a dict's follows the order in which controllers were added.
-        self.controllers: dict = _OrderedSet()
+        self.controllers = _OrderedSet()  # type: ignore[assignment]
         self.loop = loop
         self.chance = chance or random.Random(0)
         self.hop_s = hop_s
@@ -58,7 +58,9 @@ class Link(bumble.link.LocalLink):
         if frames is None:
             return
         for frame in [frames] if isinstance(frames, bytes) else frames:
-            self._carry(sender_controller, receiver, receiver.on_link_acl_data, connection.self_address, transport, frame)
+            self._carry(
+                sender_controller, receiver, receiver.on_link_acl_data, connection.self_address, transport, frame
+            )
 
     def send_ll_control_pdu(self, sender_address, receiver_address, packet):
         """Carry a control PDU in the same queue: else a disconnect overtakes the last key of a pairing."""

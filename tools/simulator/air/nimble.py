@@ -7,8 +7,8 @@ Error numbers are the board's, newlib's; `errno="linux"` gives those of the benc
 
 import random
 import struct
-from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import Any
 
 from bumble import att, hci
 from bumble.device import Connection, Device
@@ -16,7 +16,7 @@ from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 
 from tools.simulator.air.controller import Controller
-from tools.simulator.air.hub import Busy, Hub
+from tools.simulator.air.hub import Busy, Hub, Steps
 from tools.simulator.air.link import Link
 
 EIO, ENOENT, ENOMEM, EBUSY, ENODEV, EINVAL = 5, 2, 12, 16, 19, 22
@@ -67,6 +67,8 @@ class HubLink:
     mtu_told: bool = False
     procedures: list = field(default_factory=list)
     buffers_free_at: list = field(default_factory=list)
+    stored: Any = None
+    """The secret that a central encrypted with (bonds.Secret)."""
 
     def handle(self) -> bytes:
         """conn_handle, as events begin."""
@@ -82,7 +84,13 @@ class Nimble:
     """The host of one hub; made anew by `active(True)`, gone with the power."""
 
     def __init__(
-        self, hub: Hub, link: Link, public_address: bytes, chance: random.Random, host: str = "esp", errno: str = "newlib"
+        self,
+        hub: Hub,
+        link: Link,
+        public_address: bytes,
+        chance: random.Random,
+        host: str = "esp",
+        errno: str = "newlib",
     ):
         from tools.simulator.air.gap import Gap
         from tools.simulator.air.gatt import GattClient
@@ -98,8 +106,8 @@ class Nimble:
         self.errno = _NUMBERS[errno]
         self.public_address = hci.Address(public_address[::-1], hci.Address.PUBLIC_DEVICE_ADDRESS)
         self.active = False
-        self.device: Device | None = None
-        self.radio: Controller | None = None
+        self._device: Device | None = None
+        self._radio: Controller | None = None
         self.links: dict[int, HubLink] = {}
         self.config: dict[str, int] = {}
         self.name = b"MPY ESP32"
@@ -115,6 +123,23 @@ class Nimble:
         hub.on_power.append(self._power)
 
     # -- for the parts
+
+    @property
+    def device(self) -> Device:
+        """Bumble's host; there while the radio is on."""
+        assert self._device is not None
+        return self._device
+
+    @property
+    def radio(self) -> Controller:
+        """The controller; there while the radio is on."""
+        assert self._radio is not None
+        return self._radio
+
+    @property
+    def powered(self) -> bool:
+        """Whether the radio is on or starting."""
+        return self._radio is not None
 
     def post(self, code: int, payload: bytes, then=None) -> None:
         """Queue an event for the firmware."""
@@ -149,27 +174,27 @@ class Nimble:
         for link in self.links.values():
             link.alive = False
         self.links.clear()
-        if self.radio is not None:
-            self.link.silence(self.radio)
-            self.radio = self.device = None
+        if self._radio is not None:
+            self.link.silence(self._radio)
+            self._radio = self._device = None
 
-    def _set_active(self, payload: bytes) -> Generator:
+    def _set_active(self, payload: bytes) -> Steps:
         if not payload[0]:
             # Links end without IRQ 8; their peers are told, as the host's shutdown does.
             for link in list(self.links.values()):
                 self.gap.hang_up_unseen(link)
             self._off()
             return b""
-        radio = self.radio = Controller(self.hub.name, self.link, self.public_address)
+        radio = self._radio = Controller(self.hub.name, self.link, self.public_address)
         random_address = hci.Address(bytes(self.public_address)[:5] + b"\xc0", hci.Address.RANDOM_DEVICE_ADDRESS)
-        device = self.device = Device(
+        device = self._device = Device(
             name=self.name.decode(), address=random_address, host=Host(radio, AsyncPipeSink(radio))
         )
         device.connect_own_address_type = hci.OwnAddressType.PUBLIC
         device.l2cap_channel_manager.register_fixed_channel(att.ATT_CID, self._on_att)
         task = self.loop.create_task(device.power_on())
         yield Busy(max(_START_MS, 1.0))
-        if self.radio is not radio:
+        if self._radio is not radio:
             return b""
         task.result()
         self.active = True

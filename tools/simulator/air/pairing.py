@@ -15,7 +15,7 @@ from bumble.keys import KeyStore, PairingKeys
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from tools.simulator.air import bonds
-from tools.simulator.air.hub import Event
+from tools.simulator.air.hub import Event, Steps
 from tools.simulator.air.nimble import EINVAL, ENOENT, ENOMEM, HubLink, Nimble, Security, octets_field
 
 _PAIR, _PASSKEY = 8, 9
@@ -130,7 +130,7 @@ class Pairing:
     # -- secrets
 
     def walk_secrets(self) -> Generator:
-        """What the host asks when it starts: every peer, then its own IRK; a new one is stored and the peers asked again."""
+        """What the host asks when it starts: every peer, then its own IRK; after storing a new one the peers again."""
         yield from self._walk_peers()
         irk = yield Event(_GET_SECRET, struct.pack("<BB", bonds.IRK, 0) + octets_field(bonds.IRK_KEY))
         if irk is not None and len(irk) == bonds.IRK_OCTETS:
@@ -140,7 +140,7 @@ class Pairing:
             key = octets_field(bonds.IRK_KEY)
             yield Event(_SET_SECRET, struct.pack("<B", bonds.IRK) + key + octets_field(self._irk))
             yield from self._walk_peers()
-        if self.nimble.device is not None:
+        if self.nimble.powered:
             self.nimble.device.irk = self._irk
 
     def _walk_peers(self) -> Generator:
@@ -154,7 +154,7 @@ class Pairing:
         if link is None:
             return None
         answered = self.nimble.loop.create_future()
-        self._ask_secret(link, bonds.OUR_SECRET, lambda value: answered.done() or answered.set_result(value))
+        self._ask_secret(link, bonds.OUR_SECRET, lambda value: None if answered.done() else answered.set_result(value))
         secret = bonds.unpack(await answered, self.nimble.host)
         if secret is None:
             return None
@@ -174,7 +174,7 @@ class Pairing:
 
     # -- beginning
 
-    def _pair(self, payload: bytes) -> Generator:
+    def _pair(self, payload: bytes) -> Steps:
         link = self.nimble.link_of(payload)
         self._refuse_second(link)
         if not link.central:
@@ -275,7 +275,7 @@ class Pairing:
             return
         if procedure is None:
             # A central encrypted with the key that it has of us.
-            stored = getattr(link, "stored", None)
+            stored = link.stored
             self._secured(link, Security(True, bool(stored and stored.authenticated), stored is not None, _KEY_SIZE))
         elif procedure.secret is not None:
             secret = procedure.secret
@@ -304,7 +304,9 @@ class Pairing:
         refused: list[bytes | None] = []
         if reached.bonded:
             for kind, key in self._new_secrets(link, keys, reached.authenticated):
-                payload = struct.pack("<B", kind) + octets_field(self._key(link)) + octets_field(key.pack(self.nimble.host))
+                payload = (
+                    struct.pack("<B", kind) + octets_field(self._key(link)) + octets_field(key.pack(self.nimble.host))
+                )
                 self.nimble.post(_SET_SECRET, payload, refused.append)
         if told_encrypted:
             link.security = reached

@@ -1,7 +1,7 @@
 """One MicroPython process and the air's end of its seam.
 
-Frames, little-endian. Hub to air: u16 payload length, u8 op, payload. Air to hub: u16 payload length, u8 kind (0 answer,
-1 event, 2 wake), u8 event code, i16 error number, u32 milliseconds of the chip's counter, payload.
+Frames, little-endian. Hub to air: u16 payload length, u8 op, payload. Air to hub: u16 payload length, u8 kind (0
+answer, 1 event, 2 wake), u8 event code, i16 error number, u32 milliseconds of the chip's counter, payload.
 Op 0 is an event's result (empty: None; else 0x01 and octets), 255 waits, 254 resets, 253 charges time, 252 tells heap,
 251 is a point of pre-emption, 250 a program's result. Every other number is a service (air/hub.py).
 """
@@ -78,7 +78,7 @@ class Process:
         return taken
 
     def end(self, ended: bool = False) -> int:
-        """Kill what is left of the process (`ended`: it closed its seam and is going by itself); return its exit code."""
+        """Kill what is left of the process (`ended`: it is going by itself); return its exit code."""
         try:
             code = self._popen.wait(_EXIT_S_MAX if ended else 0)
         except subprocess.TimeoutExpired:

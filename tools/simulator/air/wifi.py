@@ -1,5 +1,6 @@
 """The home's Wi-Fi: a router that may be down or refuse a password, and each hub's station."""
 
+import asyncio
 import struct
 
 from tools.simulator.air.hub import Hub
@@ -56,7 +57,7 @@ class Station:
         self._reason = 0
         self._tries_left = -1
         self._reconnects = -1
-        self._timer = None
+        self._timer: asyncio.TimerHandle | None = None
         hub.services.update(
             {
                 _STATE: self._state,

@@ -45,7 +45,7 @@ class _BumbleErrors(logging.Handler):
         """Look whose error it is."""
         error = record.exc_info[1] if record.exc_info else None
         at = error.__traceback__ if error is not None else None
-        while at is not None:
+        while error is not None and at is not None:
             if _OURS in at.tb_frame.f_code.co_filename:
                 self._loop.fail(error)
                 return
@@ -58,7 +58,9 @@ class TwinHub(Hub):
     def __init__(self, world: "World", unique_id: bytes, heap_octets: int, host: str, errno: str, **options):
         name = unique_id.hex()
         chance = random.Random(f"hub {name} {world.seed}")
-        super().__init__(world.loop, name, chance, world.costs, **{"preemption": world.preemption, **options.pop("hub", {})})
+        super().__init__(
+            world.loop, name, chance, world.costs, **{"preemption": world.preemption, **options.pop("hub", {})}
+        )
         self.world = world
         self.unique_id = unique_id
         self.heap_octets = heap_octets

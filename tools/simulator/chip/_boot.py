@@ -93,7 +93,7 @@ def _run(path, names):
         execfile(path, names)  # noqa: F821
     except SystemExit:
         return None
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - told to the air, whatever it is
         from io import StringIO
 
         text = StringIO()

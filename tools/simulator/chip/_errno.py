@@ -1,7 +1,7 @@
 """The chip's `errno`: newlib's numbers, not Linux's. _boot puts it in the place of the built-in.
 
-Written `errno.ENAME`, the compiler folds the interpreter's own number in and never comes here; `from errno import ENAME`
-does. Firmware that compares numbers must know both.
+Written `errno.ENAME`, the compiler folds the interpreter's own number in and never comes here; `from errno import
+ENAME` does. Firmware that compares numbers must know both.
 """
 
 EPERM = 1

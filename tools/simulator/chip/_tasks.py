@@ -36,7 +36,7 @@ class TaskQueue:
 
 
 class Task:
-    """A coroutine on its way. `state` is True while it runs with nobody waiting, a queue of waiters, or done (falsy)."""
+    """A coroutine on its way. `state`: True while nobody waits for it, a queue of waiters, or falsy when done."""
 
     def __init__(self, coro, globals=None):
         self.coro = coro

@@ -1,4 +1,4 @@
-"""The chip's `bluetooth`: the interface that MicroPython documents, over the seam to a NimBLE-like host (air/nimble.py).
+"""The chip's `bluetooth`: the interface that MicroPython documents, over the seam to a NimBLE-like host (air/nimble).
 
 As on the chip: what an event carries is valid only until its handler returns (here the octets are then overwritten),
 and an exception in the handler silences it for good.
@@ -195,7 +195,7 @@ class BLE:
         result = None
         try:
             result = self._handler(code, _take(_FIELDS[code], view))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the handler
             print("Unhandled exception in IRQ callback handler")
             sys.print_exception(error)
             self._handler = None
@@ -259,9 +259,7 @@ class BLE:
         duration = -1 if duration_ms is None else duration_ms
         self._call(_SCAN, struct.pack("<iIIB", duration, interval_us, window_us, bool(active)))
 
-    def gap_connect(
-        self, addr_type, addr=None, scan_duration_ms=2000, min_conn_interval_us=0, max_conn_interval_us=0
-    ):
+    def gap_connect(self, addr_type, addr=None, scan_duration_ms=2000, min_conn_interval_us=0, max_conn_interval_us=0):
         """Connect; None stops trying."""
         if addr_type is None:
             self._call(_CONNECT_CANCEL)
@@ -298,9 +296,7 @@ class BLE:
 
     def gattc_discover_characteristics(self, conn_handle, start_handle, end_handle, uuid=None):
         """IRQ 11 for each, then 12."""
-        self._call(
-            _DISCOVER_CHARACTERISTICS, struct.pack("<HHH", conn_handle, start_handle, end_handle) + _uuid(uuid)
-        )
+        self._call(_DISCOVER_CHARACTERISTICS, struct.pack("<HHH", conn_handle, start_handle, end_handle) + _uuid(uuid))
 
     def gattc_discover_descriptors(self, conn_handle, start_handle, end_handle):
         """IRQ 13 for each, then 14."""

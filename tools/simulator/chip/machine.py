@@ -1,4 +1,4 @@
-"""The chip's `machine`: resets and their cause, watchdog, RTC, pins. The air keeps what outlives a reset (air/board.py)."""
+"""The chip's `machine`: resets, watchdog, RTC, pins. The air keeps what outlives a reset (air/board.py)."""
 
 import struct
 import sys
@@ -220,7 +220,7 @@ def _edge(code, view):
     if pin is not None and pin._handler is not None:
         try:
             pin._handler(pin)
-        except Exception as error:  # printed by the scheduler, as on the chip
+        except Exception as error:  # noqa: BLE001 - printed by the scheduler, as on the chip
             sys.print_exception(error)
 
 
