@@ -141,7 +141,7 @@ class Controller(controller.Controller):
         self.link.loop.call_later(2 * self.link.hop_s, self._terminated, connection)
 
     def _terminated(self, connection: Any) -> None:
-        if self.le_connections.get(connection.peer_address) is connection:
+        if connection in self.le_connections.values():
             self.on_le_disconnected(connection, hci.HCI_ErrorCode.CONNECTION_TERMINATED_BY_LOCAL_HOST_ERROR)
 
     def on_hci_le_set_scan_enable_command(self, command):

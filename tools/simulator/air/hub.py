@@ -126,6 +126,7 @@ class Hub:
         self._handling = 0
         self._queue: deque[_Queued] = deque()
         self._woken = False
+        self._changed = False
         self._started = False
         self._owed_ms = self._owed_since_s = 0.0
         loop.actors.append(self)
@@ -183,8 +184,8 @@ class Hub:
         self.post(code, payload)
 
     def wake(self) -> None:
-        """Let the present or next wait of the hub return."""
-        self._woken = True
+        """Let the present or next wait of the hub return, and have it ask its sockets again."""
+        self._woken = self._changed = True
 
     # -- the loop's side (VirtualLoop.actors)
 
@@ -240,6 +241,9 @@ class Hub:
 
     def _send(self, kind: int, code: int, error: int, payload: bytes) -> None:
         assert self._process is not None
+        if self._changed:
+            kind |= process.CHANGED
+            self._changed = False
         self._process.send(kind, code, error, self.chip_ms() & 0xFFFFFFFF, payload)
 
     def _deliver(self, code: int, payload: bytes, then) -> None:
@@ -309,6 +313,8 @@ class Hub:
         if self._owed_ms >= _CLOCK_MS:
             self._owed_ms -= _CLOCK_MS
             yield Pause(_CLOCK_MS)
+        if op in process.SOCKET_OPS and op != process.SOCKET_POLL:
+            self._changed = True
         answer = self.services[op](payload)
         if isinstance(answer, Generator):
             answer = yield from answer

@@ -13,6 +13,8 @@ import subprocess
 from collections.abc import Sequence
 
 ANSWER, EVENT, WAKE = 0, 1, 2
+CHANGED = 0x80  # set in the kind: sockets may have changed since the last frame, so ask them again
+SOCKET_OPS, SOCKET_POLL = range(50, 80), 53
 RESULT, WAIT, RESET, CHARGE, HEAP, POINT, PROGRAM_RESULT = 0, 255, 254, 253, 252, 251, 250
 
 _COMPUTE_S_MAX = 120  # wall seconds a hub may compute without a seam call: signing in Python takes 2 on a slow runner

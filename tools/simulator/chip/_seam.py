@@ -18,14 +18,15 @@ _CHARGE = const(253)
 _HEAP = const(252)
 _POINT = const(251)
 
-_ANSWER = const(0)
 _EVENT = const(1)
+_CHANGED = const(0x80)
 
 _HEADER_OCTETS = const(10)
 _BUFFER_OCTETS = const(640)  # the longest event: a value of ATT MTU 517 with its fields
 _HEAP_SAMPLE_WAITS = const(64)  # a collection at each wait would be the largest cost of a run
 
 now = 0  # virtual milliseconds on this chip's counter, never wrapped here
+generation = 0  # counts up when a socket may have changed: what was asked of one in this generation still holds
 depth = 0  # how many event handlers are running
 preempted = False  # set by _boot when the air delivers events at every seam call
 heap_share = 0  # octets of the twin itself, told by _boot
@@ -71,10 +72,14 @@ def _send(op, payload):
 
 def _frame():
     """Read one header; return (kind, payload length)."""
-    global now
+    global now, generation
     _read(_header, _HEADER_OCTETS)
     now = _header[6] | _header[7] << 8 | _header[8] << 16 | _header[9] << 24
-    return _header[2], _header[0] | _header[1] << 8
+    kind = _header[2]
+    if kind & _CHANGED:
+        generation += 1
+        kind &= ~_CHANGED
+    return kind, _header[0] | _header[1] << 8
 
 
 def _serve_event(size):

@@ -139,6 +139,8 @@ class socket:
     def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0):
         self._datagrams = type == SOCK_DGRAM
         self._number = None
+        self._asked_in = None  # the seam's generation in which `_flags` were asked
+        self._flags = 0
         self._hold = None
         self._timeout_ms = -1
         self._to = None
@@ -342,7 +344,10 @@ class socket:
                 return _POLL_INVALID
             if self._number is None:
                 return argument & _POLL_WRITABLE | _POLL_HANG_UP
-            return _seam.call(_POLL, self._number)[0] & argument
+            if self._asked_in != _seam.generation:
+                self._flags = _seam.call(_POLL, self._number)[0]
+                self._asked_in = _seam.generation
+            return self._flags & argument
         if request == _IOCTL_CLOSE:
             self.close()
             return 0
