@@ -158,6 +158,26 @@ told["read"] = into.hex()
     assert bytes.fromhex(told["read"]) == b"\xff" * 8 + b"x" * 32
 
 
+def test_flash_calls_allocate_nothing(world):
+    """The chip's do not: the callback's path and a file's finaliser call them with the heap locked."""
+    told = _run(
+        world,
+        world.add_hub(),
+        """
+import esp32, micropython
+part = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")[0]
+octets, into = bytearray(b"0123456789abcdef"), bytearray(16)
+micropython.heap_lock()
+part.ioctl(6, 2)
+part.writeblocks(2, octets, 32)
+part.readblocks(2, into, 32)
+micropython.heap_unlock()
+told = into == octets
+""",
+    )
+    assert told is True
+
+
 def test_pins_show_and_are_pressed(world):
     """What the light showed is kept with its times; a press calls the handler once per edge asked for."""
     hub = world.add_hub()

@@ -23,7 +23,6 @@ from tools.simulator.costs import Costs
 
 START = "2026-01-05T07:55:00+00:00"  # a Monday morning
 DAY_S = 86_400
-_POLL_S = 0.25
 _STAT_PROCESSOR = 36  # proc(5): field 39 of stat, counted after the command's closing parenthesis
 _OURS = str(Path(__file__).parents[1])  # tools/simulator
 
@@ -88,6 +87,8 @@ class TwinHub(Hub):
         self.nimble = Nimble(self, world.link, public, random.Random(f"radio {name} {world.seed}"), host, errno)
         self.station = Station(self, world.router, len(world.hubs))
         self.crashes: list[str] = []
+        self.down = asyncio.Event()
+        """Set while it has no power (a reset does not set it)."""
         self.log_path = world.folder / f"{name}.log"
         self._log = self.log_path.open("ab")
         self._environment: dict[str, str] = {}
@@ -98,6 +99,7 @@ class TwinHub(Hub):
         """Give it power: boot.py and main.py of `root`, or one program."""
         self._environment = launch.environment(root, program, self.preemption.probability > 0)
         self.on_result = None if program else self._on_stopped
+        self.down.clear()
         self._begin(cause)
 
     def output(self) -> str:
@@ -121,7 +123,9 @@ class TwinHub(Hub):
             self.loop.fail(HubStopped(text))
 
     def _went_down(self, cause: int | None) -> None:
-        if cause is not None and not self.world.closed:
+        if cause is None:
+            self.down.set()
+        elif not self.world.closed:
             self.loop.call_soon(self._begin, cause)
 
     def close(self) -> None:
@@ -205,12 +209,11 @@ class World:
             path.write_text(program)
             program = path
         hub.start(program=program)
-        ends_s = self.loop.time() + limit_s
-        while hub.alive:
-            if self.loop.time() >= ends_s:
-                hub.power_cut()
-                raise ProgramFailed("out of time")
-            await asyncio.sleep(_POLL_S)
+        try:
+            await asyncio.wait_for(hub.down.wait(), limit_s)
+        except TimeoutError:
+            hub.power_cut()
+            raise ProgramFailed("out of time") from None
         if hub.exit_code:
             raise ProgramFailed(hub.result or hub.output()[-2000:] or f"exit code {hub.exit_code}")
         return hub.result or ""

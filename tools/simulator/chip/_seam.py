@@ -39,6 +39,7 @@ _answer_view = memoryview(_answer)
 _event = bytearray(_BUFFER_OCTETS)
 _event_view = memoryview(_event)
 _handlers = {}
+_kind = 0
 _waits = 0
 _heap_peak = 0
 
@@ -71,15 +72,15 @@ def _send(op, payload):
 
 
 def _frame():
-    """Read one header; return (kind, payload length)."""
-    global now, generation
+    """Read one header into `_kind`; return the payload's length."""
+    global now, generation, _kind
     _read(_header, _HEADER_OCTETS)
     now = _header[6] | _header[7] << 8 | _header[8] << 16 | _header[9] << 24
-    kind = _header[2]
-    if kind & _CHANGED:
+    _kind = _header[2]
+    if _kind & _CHANGED:
         generation += 1
-        kind &= ~_CHANGED
-    return kind, _header[0] | _header[1] << 8
+        _kind &= ~_CHANGED
+    return _header[0] | _header[1] << 8
 
 
 def _serve_event(size):
@@ -101,9 +102,13 @@ def _serve_event(size):
 def _exchange(op, payload):
     """Send a command, serve the events that come before its answer; return the answer's length."""
     _send(op, payload)
+    return _await_answer()
+
+
+def _await_answer():
     while True:
-        kind, size = _frame()
-        if kind != _EVENT:
+        size = _frame()
+        if _kind != _EVENT:
             return size
         _serve_event(size)
 
@@ -128,14 +133,19 @@ def call(op, payload=b""):
     return bytes(_answer_view[:size])
 
 
-def call_into(op, payload, into):
-    """As `call`, with the answer's octets put into the memoryview `into`; return how many."""
-    size = _exchange(op, payload)
+def transfer(frame, octets, into):
+    """Send a frame that the caller made (header included) and then `octets`; the answer fills `into`.
+
+    It allocates nothing, as the chip's own flash calls do not: a file's finaliser calls them with the heap locked.
+    """
+    _stream.write(frame)
+    if octets is not None:
+        _stream.write(octets)
+    size = _await_answer()
     if _error():
         raise OSError(_error())
     if size:
         _read(into, size)
-    return size
 
 
 def wait(ms):

@@ -63,9 +63,9 @@ class Partition:
     def _take(self, row, block_size):
         self._index, self._kind, self._subtype, self._at, self._octets, self._label = row
         self._block = block_size
-        # A program's frame without allocation is not possible here; its header at least is made once.
-        self._place = bytearray(5)
-        self._place[0] = self._index
+        # Made once, so that reading and programming allocate nothing.
+        self._short_frame = bytearray(8)
+        self._read_frame = bytearray(10)
 
     @classmethod
     def find(cls, type=TYPE_APP, subtype=0xFF, label=None, block_size=_BLOCK_OCTETS):
@@ -82,31 +82,50 @@ class Partition:
         """(type, subtype, address, size, label, encrypted)."""
         return (self._kind, self._subtype, self._at, self._octets, self._label, False)
 
-    def _at_place(self, at):
-        place = self._place
-        place[1] = at & 0xFF
-        place[2] = at >> 8 & 0xFF
-        place[3] = at >> 16 & 0xFF
-        place[4] = at >> 24
-        return place
+    def _fill(self, frame, op, at, size):
+        """The seam's header, then the partition's number and the offset."""
+        frame[0] = size & 0xFF
+        frame[1] = size >> 8
+        frame[2] = op
+        frame[3] = self._index
+        frame[4] = at & 0xFF
+        frame[5] = at >> 8 & 0xFF
+        frame[6] = at >> 16 & 0xFF
+        frame[7] = at >> 24 & 0xFF
+        return frame
 
     def readblocks(self, block, into, offset=0):
         """Fill `into`."""
         at = block * self._block + offset
-        self._bounds(at, len(into))
+        count = len(into)
+        self._bounds(at, count)
+        if count <= _BLOCK_OCTETS:
+            self._read(at, into, count)
+            return
         view = memoryview(into)
-        for start in range(0, len(into), _BLOCK_OCTETS):
+        for start in range(0, count, _BLOCK_OCTETS):
             piece = view[start : start + _BLOCK_OCTETS]
-            _seam.call_into(_READ_OP, self._at_place(at + start) + len(piece).to_bytes(2, "little"), piece)
+            self._read(at + start, piece, len(piece))
+
+    def _read(self, at, into, count):
+        frame = self._fill(self._read_frame, _READ_OP, at, 7)
+        frame[8] = count & 0xFF
+        frame[9] = count >> 8
+        _seam.transfer(frame, None, into)
 
     def writeblocks(self, block, octets, offset=None):
         """With an offset: program only. Without: erase the blocks, then program them."""
         at = block * self._block + (offset or 0)
-        self._bounds(at, len(octets))
-        view = memoryview(octets)
+        count = len(octets)
+        self._bounds(at, count)
         op = _REWRITE_OP if offset is None else _PROGRAM_OP
-        for start in range(0, len(octets), _BLOCK_OCTETS):
-            _seam.call(op, self._at_place(at + start) + view[start : start + _BLOCK_OCTETS])
+        if count <= _BLOCK_OCTETS:
+            _seam.transfer(self._fill(self._short_frame, op, at, 5 + count), octets, None)
+            return
+        view = memoryview(octets)
+        for start in range(0, count, _BLOCK_OCTETS):
+            piece = view[start : start + _BLOCK_OCTETS]
+            _seam.transfer(self._fill(self._short_frame, op, at + start, 5 + len(piece)), piece, None)
 
     def ioctl(self, command, argument):
         """The block device protocol: 4 count, 5 size, 6 erase."""
@@ -118,7 +137,7 @@ class Partition:
             at = argument * self._block
             self._bounds(at, self._block)
             for start in range(0, self._block, _BLOCK_OCTETS):
-                _seam.call(_ERASE_OP, bytes(self._at_place(at + start)))
+                _seam.transfer(self._fill(self._short_frame, _ERASE_OP, at + start, 5), None, None)
         return 0
 
     def _bounds(self, at, count):
