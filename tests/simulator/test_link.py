@@ -86,7 +86,7 @@ def test_a_hub_without_power_is_missed_after_the_supervision_timeout(bench):
         made.peer.indicate(b"\x01")
         await asyncio.sleep(5)
 
-    with pytest.raises(Exception, match="exit code|log"):
+    with pytest.raises(Exception, match=r"exit code|log"):
         made.run(ON + "link = connect()\ntime.sleep_ms(60000)\n", meanwhile)
     made.world.run(5)
     assert made.peer.gone == [pytest.approx(made.cut_s + SUPERVISION_S, abs=0.1)]
