@@ -20,7 +20,7 @@ How the other rooms plug in:
 - `controller.make_device(link, name, address, public=None)`: a Bumble Device on the link, ready for `power_on()`.
 - `link.Link`: latency, loss, `fault`, `drop`. `world.World` joins all this.
 
-On the hub: `_seam.call(op, payload) -> octets`, `_seam.transfer(frame, octets, into)` (allocates nothing), `_seam.wait`,
+On the hub: `_seam.call(op, payload) -> octets`, `_seam.transfer(frame, octets, into)` (no allocation), `_seam.wait`,
 `_seam.on(code, handler)`, `_seam.charge(name)`, `_seam.now` (ms). A stream object for `select` needs `ioctl(3, flags)`
 only; an object with `fileno` is polled by the real C poll.
 """
