@@ -22,5 +22,5 @@ How the other rooms plug in:
 
 On the hub: `_seam.call(op, payload) -> octets`, `_seam.transfer(frame, octets, into)` (no allocation), `_seam.wait`,
 `_seam.on(code, handler)`, `_seam.charge(name)`, `_seam.now` (ms). A stream object for `select` needs `ioctl(3, flags)`
-only; an object with `fileno` is polled by the real C poll.
+only; an object without `ioctl` (a TLS socket) is left to the real C poll.
 """
