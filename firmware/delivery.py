@@ -36,7 +36,8 @@ class Delivery:
             try:
                 await self._quiet()
                 # NTP's one blocking second belongs into the quiet, too.
-                address = await self._session.prepare(None if hub.timekeeper.confirmed() else hub.settings["time"]["ntp"])
+                ntp_host = None if hub.timekeeper.confirmed() else hub.settings["time"]["ntp"]
+                address = await self._session.prepare(ntp_host)
                 self._fixed()
                 await self._quiet()
                 self._asked_ms = None

@@ -83,7 +83,7 @@ class Hub:
         self._window_ends_ms = None
         self._window_line_ms = 0
         self._help = False
-        self._promises = {}
+        self._promises: "dict[str, int]" = {}
         self.radio.keep = self.listening.keep
 
     # -- what the loops ask each other ---------------------------------------------------------------------

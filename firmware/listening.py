@@ -44,7 +44,8 @@ class Listening:
         self._by_key = {device.key: device for device in devices}
         self._visit = 0
         self._slot = 0
-        self.sampled = {}  # value handle -> [least ms between two, most of them, when the last, how many]
+        # value handle -> [least ms between two, most of them, when the last, how many]
+        self.sampled: "dict[int, list[int]]" = {}
         self.visiting = False
         self.kept = False  # something was, in this visit
         self.heard_ms = None  # when a listed device was last heard or visited

@@ -47,7 +47,7 @@ class Sealing:
         length = self._build(plan)
         if length is None or self._hash(length) != plan.hash:
             self._count("plan replaced")
-            numbers = []
+            numbers: "list[int]" = []
             for first, count in plan.captures:
                 numbers.extend(range(first, first + count))
             sequence = self._make_plan(numbers, sequence)
@@ -97,7 +97,7 @@ class Sealing:
         """The payload's length, or None when it cannot be made again."""
         journal = self._journal
         fix = journal.fix_at(plan.fix_boot, plan.fix_mono_ms) if plan.quality else None
-        numbers = []
+        numbers: "list[int]" = []
         for first, count in plan.captures:
             numbers.extend(range(first, first + count))
         try:

@@ -27,7 +27,7 @@ class Timekeeper:
     def __init__(self, monotonic_ms, floor_s: int, boot: int):
         self._monotonic_ms = monotonic_ms
         self._boot = boot
-        self._fix = None
+        self._fix: "Fix | None" = None
         self._fixed_ms = 0
         self._base_s = floor_s
         self._base_ms = 0

@@ -36,7 +36,7 @@ class Visiting:
         self._number = number
         self._opened_ms = hub.ticks.now_ms()
         self._clock_ms = 0
-        self._session = None
+        self._session: "Session | None" = None
         self._description = 0
         self.outcome = "timeout"
 
@@ -104,10 +104,10 @@ class Visiting:
 
     # -- what it learns of its device ------------------------------------------------------------------------
 
-    def _keep_session(self, facts) -> None:
+    def _keep_session(self, facts) -> Session:
         """Keep what the handles of this visit mean, and the device's clock."""
         hub, device = self._hub, self._device
-        self._session = Session(
+        session = self._session = Session(
             self._number,
             hub.journal.boot,
             device.slot,
@@ -123,7 +123,8 @@ class Visiting:
             facts["characteristics"],
             self._description or hub.listening.description_of(device.slot),
         )
-        hub.journal.session(self._session)
+        hub.journal.session(session)
+        return session
 
     def _keep_description(self, facts) -> None:
         """Keep the device's description, once per chain."""
@@ -131,16 +132,17 @@ class Visiting:
 
         self._description = self._hub.journal.describe(description(facts, _DESCRIPTION_OCTETS_MAX))
         if self._session is not None:
-            self._again(description=self._description)
+            self._again(self._session, description=self._description)
 
     def bond_changed(self) -> None:
         """Mark everything this visit gave: someone with other keys said it."""
-        if self._session is None:  # it came to that before anything was discovered
+        session = self._session
+        if session is None:  # it came to that before anything was discovered
             last = self._hub.journal.last_session(self._device.slot)
             known = last.characteristics if last else ()
-            self._keep_session({"clock": b"", "clock_written": False, "characteristics": known})
-        self._again(security=self._session.security | BOND_CHANGED)
+            session = self._keep_session({"clock": b"", "clock_written": False, "characteristics": known})
+        self._again(session, security=session.security | BOND_CHANGED)
 
-    def _again(self, **changes):
-        self._session = Session(*[changes.get(name, getattr(self._session, name)) for name in SESSION_FIELDS])
+    def _again(self, session, **changes):
+        self._session = Session(*[changes.get(name, getattr(session, name)) for name in SESSION_FIELDS])
         self._hub.journal.session(self._session)

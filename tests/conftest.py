@@ -103,11 +103,11 @@ def _whole(config):
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session, exitstatus):
     """Fail a whole run in which some promise has no test."""
-    result = yield
     config = session.config
     if hasattr(config, "workeroutput"):
-        config.workeroutput["promised"] = sorted(_promised)
-        return result
+        config.workeroutput["promised"] = sorted(_promised)  # before xdist's own hook sends it
+        return (yield)
+    result = yield
     missing = _unpromised(config)
     if missing and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -51,7 +51,7 @@ def test_the_interpreter_takes_the_compilers_version(tmp_path, micropython):
     build.image(root=tmp_path, into=tmp_path / "mpy")
     ran = subprocess.run(
         [micropython.path, "-c", "from firmware.word import WORD; print(WORD)"],
-        env={"MICROPYPATH": str(tmp_path / "mpy")}, capture_output=True, text=True, check=False,
+        env={"MICROPYPATH": str(tmp_path / "mpy")}, cwd=tmp_path / "mpy", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.stdout.strip() == "taken", ran.stderr
 

@@ -176,7 +176,7 @@ def test_each_rule_is_seen_when_it_is_broken(tmp_path, file, line):
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("firmware/journal/ring.py", "import struct\nfrom micropython import const\nfrom firmware.contracts import Full"),
+        ("firmware/journal/ring.py", "from micropython import const\nfrom firmware.contracts import Full"),
         ("firmware/journal/ring.py", "from firmware.journal import records\nfrom . import units"),
         ("firmware/board/radio.py", "import aioble, bluetooth\nfrom firmware.contracts import PeerError"),
         ("firmware/hub.py", "from firmware.journal import journal\nfrom firmware import config"),

@@ -1,4 +1,4 @@
-"""The `telehub` command: each subcommand is one function in the module that does the work, imported when it is asked for."""
+"""The `telehub` command: each subcommand is one function in the module that does the work."""
 
 import importlib
 import importlib.util

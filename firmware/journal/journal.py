@@ -282,7 +282,9 @@ class Journal:
         """Up to `limit` numbers of captures in no plan, oldest first. What flash has lost is written off."""
         self._asked = []
         end = self._next_number()
-        numbers, gone, tried = [], [], 0
+        tried = 0
+        numbers: "list[int]" = []
+        gone: "list[int]" = []
         for low, high in self._index.unplanned(end):
             number = low
             while number < high and len(numbers) < limit and tried < _LOOKED_AT_MAX + limit:

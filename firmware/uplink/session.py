@@ -37,11 +37,11 @@ class Session:
         self._reading = None
         self._sending = asyncio.Lock()  # the line takes one packet at a time
         self._answer = ticks.flag()
-        self._answered = None
+        self._answered: "tuple[int, bytes] | None" = None
         self._heard_ms = 0
         self._identifier = 0  # of the last packet that has one
         self.opened = 0  # handshakes that led to a session, for the health report
-        self.on_message = None
+        self.on_message = lambda name, payload: None
         self.on_end = None
 
     def up(self) -> bool:
@@ -96,9 +96,11 @@ class Session:
             return host
         for _ in range(_DNS_TRIES):
             question = dns.question(host, self._ticks.now_ms() & 0xFFFF)
-            address = await self._line.ask(
-                self._line.name_server(), _DNS_PORT, question, _DNS_WAIT_MS, lambda octets: dns.answer(octets, question)
-            )
+
+            def accept(octets, question=question):
+                return dns.answer(octets, question)
+
+            address = await self._line.ask(self._line.name_server(), _DNS_PORT, question, _DNS_WAIT_MS, accept)
             if address:
                 return address
         raise PeerError("dns: no answer")

@@ -8,7 +8,7 @@ from tools.simulator.nor import Nor
 
 _LONE_MAX = 288
 _OF_16_MAX = 84
-_RECOVERY_READS_MAX = 300
+_RECOVERY_READS_MAX = 256 + 64  # one of each sector; the walks through the newest two of each lane and what is ready
 
 
 def _session(visit, boot=1):

@@ -51,7 +51,7 @@ def test_a_lost_link_sends_again_and_due_is_when_something_may_be_sent():
 
 
 def test_backoff_doubles_within_bounds_and_never_agrees_with_the_neighbours():
-    low, high = Backoff(lambda count: bytes(count)), Backoff(lambda count: b"\xff" * count)
+    low, high = Backoff(bytes), Backoff(lambda count: b"\xff" * count)
     steps = []
     for _ in range(12):
         shortest, longest = low.next_ms(), high.next_ms()

@@ -9,7 +9,7 @@ from pathlib import Path
 from tools.host import compile as build
 
 _STARTED_BY_NAME = ("boot.py", "main.py")
-# What aioble's packages for a central bring: a hub is never a peripheral. (Its own bonds are not kept by aioble.security.)
+# What aioble's packages for a central bring: a hub is never a peripheral. (Its bonds are not kept by aioble.security.)
 _AIOBLE = ("__init__", "core", "device", "central", "client", "security")
 
 

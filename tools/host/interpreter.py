@@ -180,7 +180,7 @@ def _install(facts: HostFacts, bits: int | None) -> Install:
     if facts.system == "Darwin":
         if bits == 32:
             return Install(part, "macOS runs no 32-bit programs; set MICROPYTHON32 to one that runs here")
-        return Install(part, "brew install micropython" if facts.brew else "install Homebrew, then: brew install micropython")
+        return Install(part, f"{'' if facts.brew else 'install Homebrew, then: '}brew install micropython")
     if facts.system != "Linux" or not facts.apt:
         return Install(part, f"build MicroPython's unix port and set MICROPYTHON{bits or ''} to its path")
     native, small = ARCHITECTURES.get(facts.machine, (None, None))

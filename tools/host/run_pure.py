@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools.host import compile as build
 from tools.host.budget import heap_octets
@@ -78,7 +79,7 @@ def run(file: Path, candidate: Candidate, heap: int | None = None) -> list[Resul
     return results
 
 
-def _json(line: str) -> dict[str, object]:
+def _json(line: str) -> dict[str, Any]:
     """A line of the runner; the test's own prints are not."""
     try:
         said = json.loads(line)

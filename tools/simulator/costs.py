@@ -15,10 +15,10 @@ class Cost(NamedTuple):
     held: bool
 
 
-# Flash: a W25Q32 class chip's typical figures (256-octet page 27.5 us + 2.5 us an octet, sector erase 45 ms, read 5 us +
-# 0.1 us an octet). P-256: plain Python takes 3.5 ms a signature, 9.4 a check, 8.2 an agreement on 32-bit MicroPython on
-# the host, and big-number code is 76 to 94 times slower on an ESP32 at 240 MHz by counted Xtensa instructions. All rows
-# wait for a board.
+# Flash: a W25Q32 class chip's typical figures (256-octet page 27.5 us + 2.5 us an octet, sector erase 45 ms, read 5 us
+# and 0.1 us an octet). P-256: plain Python takes 3.5 ms a signature, 9.4 a check, 8.2 an agreement on MicroPython for
+# i386 on the host, and big-number code is 76 to 94 times slower on an ESP32 at 240 MHz by counted Xtensa instructions.
+# All rows wait for a board.
 _ROWS = {
     "flash.read": Cost(0.005, 0.0001, True),
     "flash.program": Cost(0.0275, 0.0025, True),

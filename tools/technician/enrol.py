@@ -1,8 +1,8 @@
 """Makes a blank hub somebody's: the same steps over a cable (`telehub provision`) and on the twin.
 
-`await run(program) -> text` executes MicroPython on the hub and returns what the program left in `result`. The hub makes its
-keys; requests leave it; certificates, settings and the platform's public key go back; the hub proves that it holds the
-agreement key before anything is registered.
+`await run(program) -> text` executes MicroPython on the hub and returns what it left in `result`. The hub makes
+its keys; requests leave it; certificates, settings and the platform's public key go back; the hub proves that it holds
+the agreement key before anything is registered.
 """
 
 import hashlib
@@ -45,7 +45,9 @@ class Enrolled:
     receipt_key: bytes
 
 
-async def enrol(run: Callable[[str], Awaitable[str]], authority: Authority, keyring: Keyring, settings: dict) -> Enrolled:
+async def enrol(
+    run: Callable[[str], Awaitable[str]], authority: Authority, keyring: Keyring, settings: dict
+) -> Enrolled:
     """Enrol the hub behind `run` with these settings, but for `platform`, which is filled in here."""
     asked = _answer(await run(_REQUEST))
     hub = asked["hub"]

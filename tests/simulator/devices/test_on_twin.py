@@ -53,7 +53,7 @@ async def _story(world, tmp_path, make, measure, values, presses, visits, option
     running = asyncio.ensure_future(run_on_hub(world, program))
     if make.BONDS:
         device.pairing_mode()
-        while not (running.done() or (device.is_bonded() and device.link is None)):  # noqa: ASYNC110 - as a person looks
+        while not (running.done() or (device.is_bonded() and device.link is None)):
             await asyncio.sleep(_LOOK_S)
     patient = Patient("heart_failure", device.chance)
     for _ in range(presses):

@@ -1,4 +1,4 @@
-"""A patient's home in virtual time: the hub on the real interpreter, devices, router, broker and the platform's backend."""
+"""A patient's home in virtual time: the hub on the real interpreter, devices, router, broker and the platform."""
 
 import asyncio
 import random
@@ -14,8 +14,8 @@ from tools.backend.keys import Keyring, make_platform_keys
 from tools.backend.receiver import Receiver
 from tools.backend.store import Store
 from tools.host import budget, interpreters, library
-from tools.inspect.envelope import decode_receipt, peek
 from tools.inspect import cose
+from tools.inspect.envelope import decode_receipt, peek
 from tools.simulator.air.net_home import BROKER_NAME, NTP_NAME
 from tools.simulator.air.world import World
 from tools.simulator.brokers.embedded import PORT, EmbeddedBroker
@@ -235,6 +235,7 @@ class Home:
     def facts(self) -> dict:
         """What run.json says of this run's parts."""
         probe = interpreters.micropython32().probe
+        assert probe is not None  # one that did not answer would not have been chosen
         return {
             "hub": HUB_ID.hex(),
             "micropython": probe.version,

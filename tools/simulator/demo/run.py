@@ -15,11 +15,19 @@ from tools.simulator.demo import record, story
 from tools.simulator.demo.home import KITS, Home, TooLate
 from tools.simulator.demo.screen import Screen
 
-Scenario = StrEnum("Scenario", list(KITS))
+
+class Scenario(StrEnum):
+    """A programme, by the name of its kit."""
+
+    telekol = "telekol"
+    telehjerte = "telehjerte"
+
+
+assert list(Scenario) == list(KITS)
 
 
 def command(
-    once: Annotated[bool, typer.Option("--once", help="end when the story is told (without a terminal: always)")] = False,
+    once: Annotated[bool, typer.Option("--once", help="end with the story (without a terminal: always)")] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="the same seed gives the same run")] = 1,
     scenario: Annotated[Scenario, typer.Option(help="a programme's kit of devices")] = Scenario.telehjerte,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="keep what travelled, and the verdict")] = None,
@@ -31,7 +39,8 @@ def command(
     watched = console.is_terminal and not as_json
     if out is not None and any(out.glob("*.cose")):
         raise CommandError(f"{out} holds an earlier run", "name an empty or new directory")
-    with tempfile.TemporaryDirectory(prefix="telehub-") as folder, Screen(console, live=watched, quiet=as_json) as screen:
+    scratch = tempfile.TemporaryDirectory(prefix="telehub-")
+    with scratch as folder, Screen(console, live=watched, quiet=as_json) as screen:
         home = Home(seed, scenario.value, screen)
         try:
             run = live_through(home, screen, out or Path(folder), seed, scenario.value)
@@ -42,7 +51,8 @@ def command(
                 _stay(home, console)
         finally:
             home.close()
-    verdict = "everything that was taken is delivered, once, and verified" if run["ok"] else "NOT everything is as it should be"
+    good = "everything that was taken is delivered, once, and verified"
+    verdict = good if run["ok"] else "NOT everything is as it should be"
     return output.summary("demo", run.pop("ok"), verdict, **run)
 
 

@@ -1,7 +1,8 @@
-"""The story on the terminal: what the people at home see, and what travels behind it. Live on a terminal, else lines."""
+"""The story on the terminal: what the people at home see, and what travels. Live on a terminal, else lines."""
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -32,7 +33,7 @@ class Screen:
         self._lines: list[Text] = []
         self._title = ""
         self._text = ""
-        self._home = None
+        self._home: Any = None
         self._drawn = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=True) if live else None
 

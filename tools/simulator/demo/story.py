@@ -31,8 +31,8 @@ AWAY = Chapter(
 )
 PLUG = Chapter(
     "The plug is pulled",
-    "In the middle of writing a reading to flash, the power goes. The device was not told that its reading is kept, so it"
-    " still has it.",
+    "In the middle of writing a reading to flash, the power goes. The device was not told that its reading is kept, so"
+    " it still has it.",
 )
 BACK = Chapter(
     "Power and network return",
