@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import pytest
 
@@ -26,11 +28,11 @@ def failing(monkeypatch):
         def command(as_json: bool = False) -> None:
             raise error
 
-        monkeypatch.setitem(cli.COMMANDS, "failing", ("tests.host.test_cli", "nothing"))
-        monkeypatch.setattr(cli, "exists", lambda module: True)
-        module = type(sys)("failing")
-        module.nothing = command
-        monkeypatch.setattr(cli.importlib, "import_module", lambda name: module)
+        module = ModuleType("failing_command")
+        module.__spec__ = ModuleSpec("failing_command", None)
+        module.command = command
+        monkeypatch.setitem(sys.modules, "failing_command", module)
+        monkeypatch.setitem(cli.COMMANDS, "failing", ("failing_command", "command"))
 
     return give
 

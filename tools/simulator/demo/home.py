@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import drivers
 from firmware import indicator
+from firmware.contracts import PeerError
 from firmware.journal.journal import Journal
 from tools.backend.health import HealthDesk
 from tools.backend.keys import Keyring, make_platform_keys
@@ -324,7 +326,7 @@ class Home:
         return sum(self._delivered().values())
 
     def _kept(self) -> dict[int, int]:
-        """Per slot of the device list, distinct values of readings on the flash; read from a copy of it."""
+        """Per slot of the device list, distinct readings on the flash; read from a copy of it."""
         cells = self._journal_cells()
         copy = Nor(cells.sector_count, image=cells.image(), erased=cells.erased)
         journal = Journal(copy, random.Random(0).randbytes)
@@ -334,7 +336,8 @@ class Home:
                 capture = journal.read(number)
             except ValueError:
                 continue
-            values.setdefault(capture.device, set()).add(capture.value)
+            if _is_reading(journal, capture):
+                values.setdefault(capture.device, set()).add(capture.value)
         return {slot: len(found) for slot, found in values.items()}
 
     def _journal_cells(self) -> Nor:
@@ -348,3 +351,13 @@ class Home:
     def _watched(self, busy: bool) -> None:
         """Something worth watching happens: take time for it, when somebody looks."""
         self.world.loop.pace = _PACE_BUSY if busy and self._screen.live else 0
+
+
+def _is_reading(journal: Journal, capture) -> bool:
+    """Whether there is a measurement in a capture: a control point's answer is kept too, and is none."""
+    session = journal.session_of(capture) or journal.last_session(capture.device)
+    uuids = dict(session.characteristics) if session else {}
+    try:
+        return capture.handle in uuids and bool(drivers.decode(session.row, uuids[capture.handle], capture.value))
+    except PeerError:
+        return True  # octets that nobody understands are kept and delivered as that
