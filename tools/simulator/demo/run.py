@@ -12,8 +12,9 @@ from rich.table import Table
 
 from tools.host.output import CommandError, Output
 from tools.simulator.demo import record, story
-from tools.simulator.demo.home import KITS, Home, TooLate
+from tools.simulator.demo.home import KITS, Home
 from tools.simulator.demo.screen import Screen
+from tools.simulator.house import TooLate
 
 
 class Scenario(StrEnum):

@@ -44,8 +44,8 @@ END = Chapter("The next morning", "One more reading of each, and the books are c
 async def tell(home, screen) -> None:
     """Live through it."""
     screen.chapter(ENROL.title, ENROL.text)
-    await home.enrol()
-    await home.power_on()
+    await home.set_up()
+    home.power_on()
     await home.until(home.connected, _ENROL_S, "the hub reaches its platform")
     await home.sleep(5)
     home.press_button()
@@ -71,7 +71,7 @@ async def tell(home, screen) -> None:
     await home.sleep(420)
 
     screen.chapter(BACK.title, BACK.text)
-    await home.power_on()
+    home.power_on()
     await home.sleep(90)
     await home.measure(home.devices[0], _READING_S)  # this one brings along what was not confirmed
     home.mark()

@@ -1,0 +1,307 @@
+"""A house in virtual time: one hub on the real interpreter, devices, router, broker, and the platform that receives.
+
+The demo tells a story in it, the tests and the figures are taken in it. Nothing here decides whether a run was good:
+that is judged from outside, by displays, flash cells, what travelled, the store and the light.
+"""
+
+import asyncio
+import random
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import drivers
+from firmware import indicator
+from firmware.contracts import PeerError
+from firmware.journal.journal import Journal
+from tools.backend.health import HealthDesk
+from tools.backend.keys import Keyring, make_platform_keys
+from tools.backend.receiver import Receiver
+from tools.backend.store import Store
+from tools.host import budget
+from tools.simulator.air.net_home import BROKER_NAME, NTP_NAME
+from tools.simulator.air.world import World
+from tools.simulator.brokers.embedded import PORT, EmbeddedBroker
+from tools.simulator.devices import MedicalDevice, Nonin3230, Oximeter, Ua651ble, Uc352ble
+from tools.simulator.nor import Nor
+from tools.technician import ca
+from tools.technician.enrol import Enrolled, enrol
+
+HUB_ID = bytes.fromhex("24d7eb0a1b2c")  # an Espressif address block, and a number of nobody's
+HUB = HUB_ID.hex()
+LIGHT_PIN, BUTTON_PIN = 2, 0  # firmware/board/light.py
+ZONE = "CET-1CEST,M3.5.0,M10.5.0/3"
+_STEP_S = 0.5
+_POWER_CYCLE_S = 1.0
+
+
+class TooLate(Exception):
+    """Something did not happen in its time; args[0] says what."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A device as a hub's list has it: what it is, its row, its address (None: drawn from the seed)."""
+
+    make: type[MedicalDevice]
+    row: str
+    address: str | None = None
+
+
+CUFF = Model(Ua651ble, "ad_ua651ble")
+SCALE = Model(Uc352ble, "ad_uc352ble")
+NONIN = Model(Nonin3230, "nonin_3230")
+OXIMETER = Model(Oximeter, "pulse_oximeter_unbonded")
+
+
+@dataclass
+class Arrival:
+    """One message at the platform, and what it answered."""
+
+    at_s: float  # virtual
+    hub: str
+    name: str  # the last part of the topic
+    octets: bytes
+    answer: bytes | None = None
+
+
+@dataclass
+class Platform:
+    """Receives what hubs send and answers, unless told to misbehave.
+
+    `between(arrival)` may return other answers (a list) than the platform's own: a network, a broker or an impostor
+    in between. `heard` is called with each arrival after it was stored.
+    """
+
+    house: "House"
+    store: Store
+    keyring: Keyring
+    arrivals: list[Arrival] = field(default_factory=list)
+    between: Callable[[Arrival], list[bytes]] | None = None
+    heard: list[Callable[[Arrival], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._receiver = Receiver(self.store, self.keyring)
+        self._desk = HealthDesk(self.store, self.keyring)
+
+    def arrived(self, topic: str, octets: bytes) -> None:
+        """Take one message of a hub's, store it, answer it."""
+        hub, name = topic.split("/")[2:4]
+        now_ms = int(self.house.time() * 1000)
+        arrival = Arrival(self.house.loop.time(), hub, name, octets)
+        if name == "up":
+            arrival.answer = self._receiver.handle(hub, octets, now_ms // 1000)
+        elif name == "health":
+            arrival.answer = self._desk.handle(hub, octets, now_ms)
+        self.arrivals.append(arrival)
+        for heard in self.heard:
+            heard(arrival)
+        answers = [arrival.answer] if arrival.answer is not None else []
+        for answer in self.between(arrival) if self.between else answers:
+            self.send(answer, hub)
+
+    def send(self, octets: bytes, hub: str = HUB, name: str = "receipt") -> None:
+        """Publish to a hub."""
+        self.house.broker.backend.publish(f"telehub/1/{hub}/{name}", octets)
+
+    def named(self, name: str) -> list[Arrival]:
+        """What arrived under one topic's last part."""
+        return [arrival for arrival in self.arrivals if arrival.name == name]
+
+
+class House:
+    """Made from one seed; `await start()` before anything else, and `close()` at the end.
+
+    Options for the hub: heap_octets, host ("esp" or "fork": which NimBLE), erased ("ff" or "noise"), table.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        models: tuple[Model, ...],
+        *,
+        heap_octets: int = budget.HUB_HEAP_OCTETS,
+        world: dict[str, Any] | None = None,
+        hub: dict[str, Any] | None = None,
+    ):
+        self.seed = seed
+        self.models = models
+        self._folder = tempfile.TemporaryDirectory(prefix="telehub-house-")
+        self.world = World(seed, **(world or {}))
+        self.loop = self.world.loop
+        self.chance = random.Random(f"home {seed}")
+        self.net, self.router = self.world.net, self.world.router
+        self.hub = self.world.add_hub(HUB_ID, heap_octets=heap_octets, **(hub or {}))
+        self.authority = ca.Authority(ca.seeded(seed, "authority"))
+        self.broker = EmbeddedBroker(self.net, self.authority.broker(BROKER_NAME), self.authority)
+        self.database = str(Path(self._folder.name) / "platform.sqlite")
+        self.store = Store(self.database)
+        self.keyring = make_platform_keys(random_octets=ca.seeded(seed, "platform"))
+        self.platform = Platform(self, self.store, self.keyring)
+        self.devices: list[MedicalDevice] = []
+        self.enrolled: Enrolled
+        for number, model in enumerate(models):
+            octets = (0xC0 | self.chance.randrange(64), *(self.chance.randrange(256) for _ in range(4)), number)
+            address = model.address or ":".join(f"{octet:02x}" for octet in octets)
+            self.devices.append(model.make(self.world, address))
+
+    async def start(self) -> None:
+        """Switch on what is not the hub."""
+        self.broker.backend.subscribe(self.platform.arrived)
+        await self.broker.start()
+        for device in self.devices:
+            await device.start()
+
+    def close(self) -> None:
+        """End every process and file."""
+        self.world.close()
+        self.store.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> "House":
+        return self
+
+    def __exit__(self, *_error) -> None:
+        self.close()
+
+    # -- what people do
+
+    def settings(self) -> dict[str, Any]:
+        """The hub's settings, but for the platform's key (tools/technician/enrol.py fills that in)."""
+        return {
+            "format": 1,
+            "devices": [
+                {"address": device.address, "address_type": 1, "row": model.row}
+                for device, model in zip(self.devices, self.models, strict=True)
+            ],
+            "zone": ZONE,
+            "wifi": {"ssid": self.router.ssid, "key": self.router.key},
+            "broker": {"host": BROKER_NAME, "port": PORT},
+            "time": {"ntp": NTP_NAME},
+        }
+
+    async def enrol(self) -> Enrolled:
+        """Give the blank hub its identity and settings, over the cable."""
+        self.enrolled = await enrol(self.run_on_hub, self.authority, self.keyring, self.settings())
+        return self.enrolled
+
+    async def run_on_hub(self, program: str) -> str:
+        """Run a program on the hub and return what it left in `result`."""
+        path = Path(self._folder.name) / "program.py"
+        path.write_text(program)
+        return await self.world.run_program(self.hub, path)
+
+    def power_on(self) -> None:
+        """Put the plug in."""
+        self.world.boot(self.hub)
+
+    def power_off(self) -> None:
+        """Pull the plug."""
+        self.hub.power_cut()
+
+    async def power_cycle(self) -> None:
+        """Pull the plug and put it in again."""
+        self.power_off()
+        await asyncio.sleep(_POWER_CYCLE_S)
+        self.power_on()
+
+    def press_button(self) -> None:
+        """Open the pairing window."""
+        self.hub.board.press(BUTTON_PIN)
+
+    async def pair(self, device: MedicalDevice, limit_s: float) -> None:
+        """Hold the device's button until it and the hub have bonded."""
+        device.pairing_mode()
+        await self.until(lambda: device.is_bonded() and device.link is None, limit_s, f"{device.MODEL} is paired")
+
+    def network(self, up: bool) -> None:
+        """Let the router work or not."""
+        self.router.up = up
+        self.net.up = up
+
+    async def until(self, condition: Callable[[], bool], limit_s: float, what: str, step_s: float = _STEP_S) -> None:
+        """Let time pass until it is so; TooLate when it is not in time."""
+        ends_s = self.loop.time() + limit_s
+        while not condition():
+            if self.loop.time() >= ends_s:
+                raise TooLate(what)
+            await asyncio.sleep(step_s)
+
+    # -- what can be seen
+
+    def time(self) -> float:
+        """Unix seconds of virtual time."""
+        return self.world.time()
+
+    def connected(self) -> bool:
+        """Whether the hub has a session with the broker."""
+        return HUB in self.broker.connected
+
+    def taken(self) -> int:
+        """How many readings displays showed."""
+        return sum(len(device.taken) for device in self.devices)
+
+    def delivered(self) -> dict[str, int]:
+        """Readings in the store, per device address; those that a person must see to are not counted."""
+        rows = self.store.rows("SELECT device, COUNT(*) AS readings FROM reading WHERE held = '' GROUP BY device")
+        return {row["device"]: row["readings"] for row in rows}
+
+    def delivered_total(self) -> int:
+        """Readings in the store."""
+        return sum(self.delivered().values())
+
+    def all_delivered(self) -> bool:
+        """Whether the store holds as many readings as displays showed."""
+        return self.delivered_total() >= self.taken()
+
+    def light(self) -> str:
+        """The word for what the hub's light shows."""
+        shown = self.hub.board.pin(LIGHT_PIN).shown
+        if not shown or not self.hub.alive:
+            return "off"
+        rhythm = shown[-1][1:]
+        return next((row[0] for row in indicator.TABLE if row[1:3] == rhythm), "off")
+
+    def lights(self) -> list[tuple[float, str]]:
+        """Everything that the light showed: (virtual second, word)."""
+        words = {row[1:3]: row[0] for row in indicator.TABLE}
+        return [(at_s, words.get((hertz, share), "off")) for at_s, hertz, share in self.hub.board.pin(LIGHT_PIN).shown]
+
+    @property
+    def journal_cells(self) -> Nor:
+        """The journal's flash."""
+        return self.hub.flash.cells["journal"]
+
+    def journal(self) -> Journal:
+        """The journal as the next boot would find it: read from a copy of the cells."""
+        cells = self.journal_cells
+        return Journal(Nor(cells.sector_count, image=cells.image(), erased=cells.erased), random.Random(0).randbytes)
+
+    def kept(self) -> dict[int, int]:
+        """Distinct readings on the flash, per slot of the device list."""
+        journal = self.journal()
+        values: dict[int, set[bytes]] = {}
+        for number in range(1, journal.next_capture):
+            try:
+                capture = journal.read(number)
+            except ValueError:
+                continue
+            if _is_reading(journal, capture):
+                values.setdefault(capture.device, set()).add(capture.value)
+        return {slot: len(found) for slot, found in values.items()}
+
+    def heap_peak_octets(self) -> int:
+        """The most that the firmware's heap held, the twin's own share taken off."""
+        return self.world.heap_peak(self.hub)
+
+
+def _is_reading(journal: Journal, capture) -> bool:
+    """Whether there is a measurement in a capture: a control point's answer is kept too, and is none."""
+    session = journal.session_of(capture) or journal.last_session(capture.device)
+    uuids = dict(session.characteristics) if session else {}
+    try:
+        return capture.handle in uuids and bool(drivers.decode(session.row, uuids[capture.handle], capture.value))
+    except PeerError:
+        return True  # octets that nobody understands are kept and delivered as that
