@@ -7,7 +7,7 @@ that is judged from outside, by displays, flash cells, what travelled, the store
 import asyncio
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,12 @@ class TooLate(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A device as a hub's list has it: what it is, its row, its address (None: drawn from the seed)."""
+    """A device as a hub's list has it: what it is, its row, its address (None: drawn from the seed), its options."""
 
     make: type[MedicalDevice]
     row: str
     address: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 CUFF = Model(Ua651ble, "ad_ua651ble")
@@ -145,7 +146,7 @@ class House:
         for number, model in enumerate(models):
             octets = (0xC0 | self.chance.randrange(64), *(self.chance.randrange(256) for _ in range(4)), number)
             address = model.address or ":".join(f"{octet:02x}" for octet in octets)
-            self.devices.append(model.make(self.world, address))
+            self.devices.append(model.make(self.world, address, **model.options))
 
     async def start(self) -> None:
         """Switch on what is not the hub."""
