@@ -15,6 +15,7 @@ from micropython import const
 from firmware.board.ticks import Ticks, within
 from firmware.contracts import PeerError
 
+_IRQ_SCAN_RESULT = const(5)
 _IRQ_PERIPHERAL_CONNECT = const(7)
 _IRQ_PERIPHERAL_DISCONNECT = const(8)
 _IRQ_GATTC_NOTIFY = const(18)
@@ -33,7 +34,7 @@ _IO_NO_INPUT_NO_OUTPUT = const(3)
 _MTU_OCTETS = const(247)  # one full Bluetooth 4.2 link-layer packet
 _SCAN_INTERVAL_US = const(50_000)
 _SCAN_WINDOW_US = const(40_000)  # 80 %: a cuff advertises for seconds; the rest is left to Wi-Fi
-_SCAN_MS = const(60_000)  # aioble keeps every stranger that it hears until a scan ends: bound that
+_SCAN_MS = const(60_000)  # then the callback is set anew, should anything have silenced it
 _CCCD = const(0x2902)
 _NOTIFY = b"\1\0"
 _INDICATE = b"\2\0"
@@ -49,6 +50,7 @@ class Radio:
     def __init__(self, bonds):
         self._bonds = bonds
         self.keep = None
+        self._wanted: "dict | tuple" = ()  # (address type, address) of the devices that are listened for
         self._identity = b""
         self._cut = False
         self._handle = None  # the open connection
@@ -82,6 +84,9 @@ class Radio:
         try:
             if event == _IRQ_GATTC_INDICATE or event == _IRQ_GATTC_NOTIFY:
                 self._take(event, data[0], data[1], data[2])
+            elif event == _IRQ_SCAN_RESULT:
+                # An answer ends it here: aioble would keep every stranger that it hears until the scan ends.
+                return None if self._is_wanted(data[0], data[1]) else False
             elif event == _IRQ_PERIPHERAL_DISCONNECT:
                 if data[0] == self._handle:
                     self._gone = True
@@ -108,7 +113,14 @@ class Radio:
         except Exception:  # noqa: BLE001 - one that got out would end all Bluetooth until the next boot
             self.faults += 1
             self._refuse()
+            return False if event == _IRQ_SET_SECRET else None  # else aioble would write it down, where a cut tears it
         return None
+
+    def _is_wanted(self, address_type, address):
+        for key in self._wanted:
+            if key[0] == address_type and key[1] == address:
+                return True
+        return False
 
     def _take(self, event, handle, value_handle, octets):
         if handle != self._handle:
@@ -154,6 +166,7 @@ class Radio:
 
         Returns (key, advert octets, scan response octets) or None after about `limit_ms`.
         """
+        self._wanted = wanted
         core.ble.irq(core.ble_irq)  # revived in case anything ever silenced it
         scan = aioble.scan(
             min(limit_ms, _SCAN_MS), interval_us=_SCAN_INTERVAL_US, window_us=_SCAN_WINDOW_US, active=False
