@@ -81,10 +81,14 @@ def validity(der: bytes) -> "tuple[tuple, tuple]":
     return not_before, not_after
 
 
-def check_dates(der: bytes, now: tuple) -> None:
-    """PeerError when `now`, (year, month, day, hour, minute, second) in UTC, is outside the validity."""
+def check_dates(der: bytes, now: tuple, floor_only: bool = False) -> None:
+    """PeerError when `now`, (year, month, day, hour, minute, second) in UTC, is outside the validity.
+
+    A clock that knows its floor only can tell that a certificate is over, never that it has not begun: a hub
+    without NTP must reach the platform to learn the time.
+    """
     not_before, not_after = validity(der)
-    if now < not_before:
+    if now < not_before and not floor_only:
         raise PeerError("certificate: not yet valid")
     if now > not_after:
         raise PeerError("certificate: expired")

@@ -73,7 +73,8 @@ class Session:
             await self._limited(
                 self._line.write(packets.connect(self._hub.encode(), _KEEPALIVE_S, health, will)), _HANDSHAKE_MS
             )
-            certificate.check_dates(self._line.certificate(), self._timekeeper.utc())
+            clock = self._timekeeper
+            certificate.check_dates(self._line.certificate(), clock.utc(), floor_only=not clock.quality)
             self._reading = self._ticks.spawn(self._read())
             packets.connack(await self._answer_of(packets.CONNACK))
             for name in (b"receipt", b"order"):

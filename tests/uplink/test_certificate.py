@@ -50,6 +50,14 @@ def test_now_must_lie_between_the_dates():
         certificate.check_dates(der, (2026, 2, 5, 8, 0, 1))
 
 
+@pytest.mark.promise("P10")
+def test_a_clock_that_knows_its_floor_only_tells_what_is_over_and_not_what_has_not_begun():
+    der = made(datetime.datetime(2026, 1, 5, 8), datetime.datetime(2026, 2, 5, 8))
+    certificate.check_dates(der, (2025, 12, 1, 0, 0, 0), floor_only=True)
+    with pytest.raises(PeerError, match="expired"):
+        certificate.check_dates(der, (2026, 2, 5, 8, 0, 1), floor_only=True)
+
+
 def test_every_truncation_is_refused_or_has_its_dates_whole():
     der = made(datetime.datetime(2026, 1, 5), datetime.datetime(2027, 1, 5))
     whole = certificate.validity(der)
