@@ -98,6 +98,7 @@ class Hub:
         self._window_ends_ms = now_ms + _WINDOW_MS
         self._window_line_ms = now_ms + _WINDOW_LINE_MS
         self._help = False  # someone came to see to it
+        self.news.set()
         self.listening.awake()
         self.radio.cut()
         self.turned.set()

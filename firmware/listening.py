@@ -118,9 +118,9 @@ class Listening:
             device.rest(self.heard_ms, False, row)
             return
         needed = hub.journal.needed(row.burst, row.value_octets_max)
-        while hub.journal.room() < needed and hub.journal.tidy():
+        while not self._fits(needed) and hub.journal.tidy():
             await hub.ticks.sleep_ms(1)
-        if hub.journal.room() < needed:
+        if not self._fits(needed):
             hub.needs_help("no_room")
             device.rest(self.heard_ms, False, row)
             return
@@ -128,6 +128,10 @@ class Listening:
             hub.bonds.forget(device.identity)  # a person opened the window and put the device into its pairing mode
         await self._visit_one(device, row)
         hub.forget()
+
+    def _fits(self, needed):
+        journal = self._hub.journal
+        return journal.room() >= needed and journal.may_visit()
 
     async def _visit_one(self, device, row) -> None:
         from firmware.ble import visit

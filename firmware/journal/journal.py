@@ -119,12 +119,16 @@ class Journal:
         self._want = max(self._want, units * UNIT)
         return units * UNIT
 
+    def may_visit(self):
+        """Whether what a visit tells of itself has room in the main lane: two sessions, a description, some to spare."""
+        return self._main.free_units() >= self._main.sector_units() + 2 * _KEEP_ORDINARY
+
     def tidy(self):
         """Make room ahead, by one erase or one copy; False when there is nothing to do. Main loop only."""
         main = self._main
         self._sectors.stale()
         ahead = 1 if main.count < 8 else 2
-        if main.spare() < ahead or main.free_units() < main.sector_units() + 2 * _KEEP_ORDINARY:
+        if main.spare() < ahead or not self.may_visit():
             if self._upkeep.main_step():
                 return True
         if self._captures.spare() < 2 or self._captures.room() < self._want:

@@ -277,8 +277,7 @@ class House:
 
     def journal(self) -> Journal:
         """The journal as the next boot would find it: read from a copy of the cells."""
-        cells = self.journal_cells
-        return Journal(Nor(cells.sector_count, image=cells.image(), erased=cells.erased), random.Random(0).randbytes)
+        return Journal(self.journal_cells.copy(), random.Random(0).randbytes)
 
     def kept(self) -> dict[int, int]:
         """Distinct readings on the flash, per slot of the device list."""

@@ -31,6 +31,7 @@ class Nor:
         size = sector_count * self.sector_octets
         self.sector_count = sector_count
         self.erased = erased
+        self.seed = seed
         self._chance = random.Random(seed)
         self._blank = b"\xff" * size if erased == "ff" else random.Random(~seed).randbytes(size)
         self._cells = bytearray(self._blank if image is None else image)
@@ -146,6 +147,10 @@ class Nor:
     def image(self):
         """The octets as they read now."""
         return bytes(self._cells)
+
+    def copy(self):
+        """The same cells on a chip without faults."""
+        return Nor(self.sector_count, self.image(), self.erased, self.seed)
 
     def save(self, path):
         """Write the image to a file."""
