@@ -39,6 +39,9 @@ def check(settings: dict) -> dict:
             raise PeerError("settings: " + name + ("." + inside if inside else ""))
     if not isinstance(settings["broker"].get("port"), int):
         raise PeerError("settings: broker.port")
+    pins = settings.get("pins", {})
+    if not isinstance(pins, dict) or not all([isinstance(pin, int) for pin in pins.values()]):
+        raise PeerError("settings: pins")
     if len(settings["devices"]) > DEVICES_MAX:
         raise PeerError("settings: devices", len(settings["devices"]))
     for device in settings["devices"]:

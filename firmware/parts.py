@@ -28,8 +28,9 @@ class Parts:
         self.session = Session(
             Line(settings["wifi"], keys.tls), self.ticks, self.timekeeper, settings["broker"], chip.hub_id().hex()
         )
-        self.light = Light()
-        self.button = Button()
+        pins = settings.get("pins", {})
+        self.light = Light(pins.get("light"))
+        self.button = Button(pins.get("button"))
         self.set_chip_clock = set_chip_clock
         self.start_watchdog = chip.watchdog
         self.hub_id = chip.hub_id()

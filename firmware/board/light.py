@@ -5,7 +5,8 @@ from micropython import const
 
 from firmware.board.ticks import Ticks
 
-_LIGHT_PIN = const(2)  # the boards' own LED on most ESP32 and S3 development boards; set in the configuration otherwise
+# Settings name other pins ("pins": {"light": 5, "button": 4}); boards differ, and many S3 boards have no plain LED.
+_LIGHT_PIN = const(2)  # the LED of most ESP32 development boards
 _BUTTON_PIN = const(0)  # the BOOT button: pressed pulls low
 _DUTY_MAX = const(65535)
 
@@ -13,8 +14,8 @@ _DUTY_MAX = const(65535)
 class Light:
     """Shows one rhythm at a time; the PWM hardware keeps it."""
 
-    def __init__(self, pin: int = _LIGHT_PIN):
-        self._pin = machine.Pin(pin, machine.Pin.OUT)
+    def __init__(self, pin: "int | None" = None):
+        self._pin = machine.Pin(_LIGHT_PIN if pin is None else pin, machine.Pin.OUT)
         self._pwm = None
         self._shown = None
 
@@ -35,9 +36,9 @@ class Light:
 class Button:
     """Sets `pressed` when the button goes down."""
 
-    def __init__(self, pin: int = _BUTTON_PIN):
+    def __init__(self, pin: "int | None" = None):
         self.pressed = Ticks.flag()
-        self._pin = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
+        self._pin = machine.Pin(_BUTTON_PIN if pin is None else pin, machine.Pin.IN, machine.Pin.PULL_UP)
         self._pin.irq(self._down, machine.Pin.IRQ_FALLING)
 
     def _down(self, _pin):

@@ -18,7 +18,9 @@ GOOD = {
 
 
 def changed(**changes):
-    return dict([(name, changes.get(name, GOOD[name])) for name in GOOD])
+    settings = dict(GOOD)
+    settings.update(changes)
+    return settings
 
 
 def emptied():
@@ -81,6 +83,8 @@ def test_unusable_settings_are_refused_by_name():
         ({"broker": {"host": "b"}}, "broker.port"),
         ({"broker": {"port": 1}}, "broker.host"),
         ({"platform": {}}, "platform.agreement"),
+        ({"pins": {"light": "2"}}, "pins"),
+        ({"pins": [2]}, "pins"),
         ({"devices": [device] * 9}, "devices"),
         ({"devices": [{"address": "aa:bb", "address_type": 0, "row": "x"}]}, "device address"),
         ({"devices": [{"address": "aa:bb:cc:dd:ee:01", "address_type": 3, "row": "x"}]}, "device address"),
