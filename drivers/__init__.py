@@ -10,6 +10,9 @@ A driver's file is imported when a row of it is first asked for, so that an idle
 `decode(row name, uuid, octets)` gives a list of measurements. It is empty for characteristics that carry none
 (features, control points, clocks, a pressure on the way up). It raises PeerError for octets that their format
 forbids and for characteristics that nobody here understands: those octets travel as they are, with a reason.
+
+Some measurements come in several values: split packets, segments, a meal that belongs to a glucose. `join(row
+name, values)` reads them together, where they are all there; both the hub and the platform ask it.
 """
 
 from collections import namedtuple
@@ -29,8 +32,14 @@ ROWS = {
     "nonin_3230_continuous": "nonin",
 }
 
-# decoders: uuid -> function(octets) -> list of measurements. rows: every row that this file serves.
-Driver = namedtuple("Driver", ("decoders", "rows"))
+# decoders: uuid -> function(octets) -> list of measurements. rows: every row that this file serves. joints:
+# uuid -> how values of this characteristic and others belong together; most kinds have none.
+Driver = namedtuple("Driver", ("decoders", "rows", "joints"))
+
+# Values of one visit that are one measurement together (drivers/joining.py). takes(parts, uuid, octets) tells
+# whether a value begins a measurement (parts is empty) or goes on with it; decode(parts) reads it whole;
+# body(parts) gives what stays the same when the device sends it again. A part is (uuid, octets).
+Joint = namedtuple("Joint", ("takes", "decode", "body"))
 
 # How many of a stream's notifications become captures: at most one each `every_ms`, at most `take_max` a
 # visit. What the policy passes over was never kept; a stream has no memory and repeats itself every second.
@@ -123,17 +132,42 @@ def uuid_octets(uuid: "int | bytes") -> bytes:
     return bytes((uuid & 0xFF, uuid >> 8)) if isinstance(uuid, int) else bytes(uuid)
 
 
+def uuid_number(uuid: "int | bytes") -> "int | bytes":
+    """Return a uuid as rows and decoders name it: a 16-bit one is an int."""
+    return uuid[0] | uuid[1] << 8 if not isinstance(uuid, int) and len(uuid) == 2 else uuid
+
+
 def decode(row_name: str, uuid: "int | bytes", octets) -> list:
     """Return the measurements in one value of a characteristic; PeerError(reason, ...) refuses it."""
-    if not isinstance(uuid, int) and len(uuid) == 2:
-        uuid = uuid[0] | uuid[1] << 8
-    decoder = load(ROWS[row_name]).decoders.get(uuid)
+    decoder = load(ROWS[row_name]).decoders.get(uuid_number(uuid))
     if decoder is None:
         raise PeerError("unsupported", uuid)
-    measurements = decoder(octets)
+    return sure(decoder(octets))
+
+
+def sure(measurements: list) -> list:
+    """Refuse what could only be guessed at: flags that nobody knows, and a length that the others do not explain."""
     for measurement in measurements:
         if measurement.extra and "reserved_bits" in measurement.flags:
-            # Flags of a newer or a wrong format, and a length that ours does not explain: a guess is no
-            # reading.
             raise PeerError("reserved", measurement.extra)
     return measurements
+
+
+def join(row_name: str, values) -> "tuple | None":
+    """Read what the first of a visit's values begins: (their places among the values, its measurements), or None.
+
+    `values` gives (uuid, octets) in the order of taking and is asked for no more than are needed. None: the first
+    stands alone, or the rest of it did not come; then it is read by `decode`. PeerError refuses it whole.
+    """
+    joints = load(ROWS[row_name]).joints
+    if not joints:
+        return None
+    from drivers.joining import gather
+
+    return gather(joints, values)
+
+
+def body(row_name: str, parts) -> bytes:
+    """Return the octets of a measurement's values that stay the same when the device sends it again."""
+    joint = load(ROWS[row_name]).joints.get(uuid_number(parts[0][0]))
+    return b"".join([bytes(octets) for _, octets in parts]) if joint is None else joint.body(parts)

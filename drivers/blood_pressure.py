@@ -7,7 +7,7 @@ one of 0 (Beurer) is what the device sent and stays 0: it is for the one who rea
 from micropython import const
 
 from drivers import Driver, make
-from drivers.formats import need, nothing, quantity, sfloat, take_time, uint
+from drivers.formats import extra, lengths, need, nothing, quantity, take_time
 from firmware.measurement import codes
 from firmware.measurement.measurement import Measurement
 
@@ -22,57 +22,38 @@ _HAS_TIME = const(0x02)
 _HAS_PULSE = const(0x04)
 _HAS_USER = const(0x08)
 _HAS_STATUS = const(0x10)
-_RESERVED = const(0xE0)
+_KNOWN = const(0x1F)
 
-_STATUS = ("body_movement", "cuff_loose", "irregular_pulse", None, None, "improper_position")
-_PULSE_RANGE = (None, "pulse_above_range", "pulse_below_range", "pulse_range_rfu")  # bits 3, 4: one number
+_LENGTHS = lengths(7, (0, 7, 2, 1, 2))
 
 
 def decode(octets) -> list:
     """Read one Blood Pressure Measurement (2A35)."""
     need(octets, 1)
     flags = octets[0]
-    length = 7
-    for flag, size in ((_HAS_TIME, 7), (_HAS_PULSE, 2), (_HAS_USER, 1), (_HAS_STATUS, 2)):
-        if flags & flag:
-            length += size
-    need(octets, length)
+    measurement = Measurement("blood_pressure", (), extra(octets, _LENGTHS[flags & _KNOWN]))
     unit = codes.KPA if flags & _IN_KPA else codes.MMHG
-    quantities = [
-        quantity(code, sfloat(octets, at), unit)
-        for code, at in ((codes.PRESS_SYS, 1), (codes.PRESS_DIA, 3), (codes.PRESS_MEAN, 5))
-    ]
-    measurement = Measurement("blood_pressure", (), len(octets) - length)
+    systolic = quantity(codes.PRESS_SYS, octets, 1, unit)
+    diastolic = quantity(codes.PRESS_DIA, octets, 3, unit)
+    mean = quantity(codes.PRESS_MEAN, octets, 5, unit)
     at = 7
     if flags & _HAS_TIME:
         take_time(measurement, octets, at)
         at += 7
     if flags & _HAS_PULSE:
-        quantities.append(quantity(codes.PULSE_CUFF, sfloat(octets, at), codes.BPM))
+        pulse = quantity(codes.PULSE_CUFF, octets, at, codes.BPM)
+        measurement.quantities = systolic, diastolic, mean, pulse
         at += 2
+    else:
+        measurement.quantities = systolic, diastolic, mean
     if flags & _HAS_USER:
         measurement.user = octets[at]
         at += 1
     if flags & _HAS_STATUS:
-        measurement.status_raw = uint(octets, at, 2)
-        measurement.status = status_names(measurement.status_raw)
-    if flags & _RESERVED:
+        measurement.status_raw = octets[at] | octets[at + 1] << 8
+    if flags > _KNOWN:
         measurement.flags = ("reserved_bits",)
-    measurement.quantities = tuple(quantities)
     return [measurement]
-
-
-def status_names(raw: int) -> tuple:
-    """Name the bits of a measurement status, in bit order."""
-    names = []
-    for index, name in enumerate(_STATUS):
-        if index == 3:
-            name = _PULSE_RANGE[raw >> 3 & 3]
-        elif not raw >> index & 1:
-            continue
-        if name is not None:
-            names.append(name)
-    return tuple(names)
 
 
 _standard = make(
@@ -104,4 +85,5 @@ DRIVER = Driver(
             burst=30,  # its memory
         ),
     ),
+    {},
 )

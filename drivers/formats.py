@@ -37,6 +37,8 @@ def signed(number: int, bits: int) -> int:
 def sfloat(octets, at: int) -> "tuple | str":
     """Read a 16-bit medical float as (mantissa, exponent), or the name of its special value."""
     raw = octets[at] | octets[at + 1] << 8
+    if raw < 0x7FE:  # a whole number, as nearly all are
+        return raw, 0
     special = _SFLOAT.get(raw)
     return (signed(raw & 0xFFF, 12), signed(raw >> 12, 4)) if special is None else special
 
@@ -48,9 +50,15 @@ def float32(octets, at: int) -> "tuple | str":
     return (signed(raw, 24), signed(octets[at + 3], 8)) if special is None else special
 
 
-def quantity(code: int, number: "tuple | str", unit: int) -> tuple:
-    """Join a code with what was read for it: (code, mantissa, exponent, unit) or (code, reason)."""
-    return (code, number) if isinstance(number, str) else (code, number[0], number[1], unit)
+def quantity(code: int, octets, at: int, unit: int) -> tuple:
+    """Read a 16-bit medical float for a code: (code, mantissa, exponent, unit) or (code, reason)."""
+    raw = octets[at] | octets[at + 1] << 8
+    if raw < 0x7FE:
+        return code, raw, 0, unit
+    special = _SFLOAT.get(raw)
+    if special is None:
+        return code, signed(raw & 0xFFF, 12), signed(raw >> 12, 4), unit
+    return code, special
 
 
 def take_time(measurement, octets, at: int) -> None:
@@ -58,9 +66,30 @@ def take_time(measurement, octets, at: int) -> None:
     measurement.device_time, measurement.device_time_state = device_time.parse(octets, at)
 
 
-def named(bits: int, names: tuple) -> tuple:
-    """Return the names of the set bits in bit order; None in `names` is a bit without one."""
-    return tuple([name for index, name in enumerate(names) if name is not None and bits >> index & 1])
+def lengths(fixed: int, sizes: tuple) -> bytes:
+    """Return what flags ask for: indexed by the low bits of the flags, the octets of all that they announce."""
+    table = bytearray((fixed,))
+    for size in sizes:  # of the field of each bit, lowest first
+        table.extend([length + size for length in table])
+    return bytes(table)
+
+
+def extra(octets, length: int) -> int:
+    """Return how many octets follow what a value's flags announce; refuse one that is shorter."""
+    more = len(octets) - length
+    if more < 0:
+        raise PeerError("short", len(octets), length)
+    return more
+
+
+def crc16(octets, length: int) -> int:
+    """Return the E2E-CRC of the first octets: CRC-16/MCRF4XX, seed 0xFFFF, reflected, no final xor."""
+    crc = 0xFFFF
+    for at in range(length):
+        crc ^= octets[at]
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x8408 if crc & 1 else 0)
+    return crc
 
 
 def uuid128(text: str) -> bytes:

@@ -7,7 +7,7 @@ device here. Bit 0 of its status is not described there and stays unnamed.
 from micropython import const
 
 from drivers import Driver, Sampling, make
-from drivers.formats import named, need, uuid128
+from drivers.formats import need, uuid128
 from drivers.pulse_oximeter import DECODERS, STANDARD
 from firmware.contracts import PeerError
 from firmware.measurement import codes
@@ -16,7 +16,6 @@ from firmware.measurement.measurement import Measurement
 _SERVICE = uuid128("46A970E0-0D5F-11E2-8B5E-0002A5D5C51B")
 _OXIMETRY = uuid128("0AAD7EA0-0D60-11E2-8E3C-0002A5D5C51B")
 
-_STATUS = (None, "weak_signal", "smart_point", "searching", "finger_in_place", "low_battery", "encrypted")
 _NO_SPO2 = const(127)
 _NO_PULSE = const(511)
 
@@ -39,7 +38,7 @@ def decode(octets) -> list:
         len(octets) - 10,
     )
     measurement.status_raw = octets[1]
-    measurement.status = named(octets[1], _STATUS)
+    measurement.named_by = "nonin"
     return [measurement]
 
 
@@ -68,4 +67,5 @@ DRIVER = Driver(
             burst=_spot_check.burst + 6,
         ),
     ),
+    {},
 )

@@ -7,7 +7,7 @@ kg is (80000, -3). What the scale's display can show is coarser and stands in 2A
 from micropython import const
 
 from drivers import Driver, make
-from drivers.formats import need, nothing, take_time, uint
+from drivers.formats import extra, lengths, need, nothing, take_time
 from firmware.measurement import codes
 from firmware.measurement.measurement import Measurement
 
@@ -20,30 +20,25 @@ _IMPERIAL = const(0x01)
 _HAS_TIME = const(0x02)
 _HAS_USER = const(0x04)
 _HAS_BMI_AND_HEIGHT = const(0x08)
-_RESERVED = const(0xF0)
+_KNOWN = const(0x0F)
 _UNSUCCESSFUL = const(0xFFFF)  # Weight Scale Service: the measurement did not succeed
+_LENGTHS = lengths(3, (0, 7, 1, 4))
 
 
 def decode(octets) -> list:
     """Read one Weight Measurement (2A9D)."""
     need(octets, 1)
     flags = octets[0]
-    length = 3
-    for flag, size in ((_HAS_TIME, 7), (_HAS_USER, 1), (_HAS_BMI_AND_HEIGHT, 4)):
-        if flags & flag:
-            length += size
-    need(octets, length)
-    measurement = Measurement("body_weight", (), len(octets) - length)
-    raw = uint(octets, 1, 2)
-    notes = []
-    quantities: list = []
+    measurement = Measurement("body_weight", (), extra(octets, _LENGTHS[flags & _KNOWN]))
+    raw = octets[1] | octets[2] << 8
+    notes: tuple = ()
     if raw == _UNSUCCESSFUL:
-        quantities.append((codes.BODY_MASS, "unsuccessful"))
-        notes.append("unsuccessful")
+        quantities: tuple = ((codes.BODY_MASS, "unsuccessful"),)
+        notes = ("unsuccessful",)
     elif flags & _IMPERIAL:
-        quantities.append((codes.BODY_MASS, raw, -2, codes.LB))
+        quantities = ((codes.BODY_MASS, raw, -2, codes.LB),)
     else:
-        quantities.append((codes.BODY_MASS, raw * 5, -3, codes.KG))
+        quantities = ((codes.BODY_MASS, raw * 5, -3, codes.KG),)
     at = 3
     if flags & _HAS_TIME:
         take_time(measurement, octets, at)
@@ -52,13 +47,19 @@ def decode(octets) -> list:
         measurement.user = octets[at]
         at += 1
     if flags & _HAS_BMI_AND_HEIGHT:
-        quantities.append((codes.BMI, uint(octets, at, 2), -1, codes.KG_PER_M2))
-        exponent, unit = (-1, codes.INCH) if flags & _IMPERIAL else (-3, codes.METRE)
-        quantities.append((codes.BODY_HEIGHT, uint(octets, at + 2, 2), exponent, unit))
-    if flags & _RESERVED:
-        notes.append("reserved_bits")
-    measurement.flags = tuple(notes)
-    measurement.quantities = tuple(quantities)
+        bmi = octets[at] | octets[at + 1] << 8
+        height = octets[at + 2] | octets[at + 3] << 8
+        quantities += (
+            (codes.BMI, bmi, -1, codes.KG_PER_M2),
+            (codes.BODY_HEIGHT, height, -1, codes.INCH)
+            if flags & _IMPERIAL
+            else (codes.BODY_HEIGHT, height, -3, codes.METRE),
+        )
+    if flags > _KNOWN:
+        notes += ("reserved_bits",)
+    if notes:
+        measurement.flags = notes
+    measurement.quantities = quantities
     return [measurement]
 
 
@@ -90,4 +91,5 @@ DRIVER = Driver(
             burst=90,  # its memory
         ),
     ),
+    {},
 )

@@ -106,8 +106,11 @@ class Sealing:
             return None
         return length if self._batch.ranges == tuple(plan.captures) else None
 
-    def _fill(self, plan, numbers, fix):
-        """Write the payload: as many of these captures as fit, and the descriptions that this chain has not told."""
+    def _fill(self, plan, numbers, fix, apart=0):
+        """Write the payload: as many of these captures as fit, and the descriptions that this chain has not told.
+
+        `apart`: the number of a capture that is not joined to others.
+        """
         journal = self._journal
         batch = self._batch
         batch.begin(
@@ -124,21 +127,59 @@ class Sealing:
             )
         )
         described = {}
-        for number in numbers:
+        joined: dict = {}  # capture number -> its outcome, distances back to the others of it, place of their first
+        for place, number in enumerate(numbers):
             capture = journal.read(number)
             session = journal.session_of(capture) or journal.last_session(capture.device)
             if session is not None and session.visit == capture.visit and session.security & BOND_CHANGED:
                 capture = capture._replace(flags=capture.flags | BOND_CHANGED)
             # A later fix of the sealing boot must not change what was sealed before it.
             timing = fix if capture.boot == plan.fix_boot else journal.fix_for(capture.boot)
-            outcome = _decoded(capture, session)
-            if not batch.add(capture, session, timing, outcome, self._repeats(capture, session, outcome)):
-                break
+            fits = number in joined or self._join(joined, numbers, place, capture, session, number != apart)
+            if fits:
+                outcome, parts, first = joined.pop(number)
+                repeat = self._repeats(capture, session, outcome)
+                fits = batch.add(capture, session, timing, outcome, repeat, parts)
+                if not fits and parts:
+                    joined[number] = outcome, parts, first
+            if not fits:
+                if not joined:
+                    break
+                # What belongs together goes together: end before its first, or leave it apart when it fits nowhere.
+                first = min([begun for _, _, begun in joined.values()])
+                if first:
+                    return self._fill(plan, numbers[:first], fix)
+                return self._fill(plan, numbers, fix, numbers[0])
             if session is not None and session.description and journal.described_in(session.description, plan.sequence):
                 described[session.description] = True
         for number in sorted(described):
             batch.describe(number, journal.description(number))
         return batch.finish()
+
+    def _join(self, joined, numbers, place, capture, session, may) -> bool:
+        """Decode a capture, with those that belong to it where there are any; False: leave it for the next envelope."""
+        number = numbers[place]
+        group = None
+        if may and session is not None:
+            ahead = _Ahead(self._journal, numbers, place, capture, session)
+            try:
+                group = drivers.join(session.row, ahead)
+            except KeyError:
+                pass  # no such row: told when it is decoded
+            except PeerError as error:
+                joined[number] = error.args[0], (), place
+                return True
+            if group is None and ahead.open_ended and len(numbers) == _CAPTURES_MAX and self._batch.ranges:
+                return False  # what it begins may end beyond these: it comes first in the next envelope
+        if group is None:
+            joined[number] = _decoded(capture, session), (), place
+            return True
+        places, measurements = group
+        last = places[-1]
+        for at in places:
+            joined[numbers[place + at]] = [], (), place
+        joined[numbers[place + last]] = measurements, tuple([last - at for at in places[:-1]]), place
+        return True
 
     def _repeats(self, capture, session, outcome) -> bool:
         """Whether this may be a reading that was kept before and not confirmed, sent again without a time of its own.
@@ -149,7 +190,7 @@ class Sealing:
         if session is None or isinstance(outcome, str) or drivers.row(session.row).memory == "none":
             return False
         for measurement in outcome:
-            if measurement.device_time_state == "ok":
+            if measurement.device_time_state == "ok" or measurement.numbered:
                 return False
         for number in range(capture.number - 1, max(0, capture.number - 1 - _JOINT_CAPTURES_MAX), -1):
             try:
@@ -166,20 +207,50 @@ class Sealing:
         return cose.sig_structure_hash(self._header, memoryview(self._buffer)[start : start + length])
 
 
+class _Ahead:
+    """The values of a capture's visit, from it on, as drivers.join asks for them."""
+
+    def __init__(self, journal, numbers, place, capture, session):
+        self._journal = journal
+        self._rest = numbers[place + 1 :]
+        self._capture = capture
+        self._session = session
+        self.open_ended = False  # the visit goes on to the end of the numbers
+
+    def __iter__(self):
+        first = self._capture
+        yield _uuid(first, self._session) or b"", first.value
+        for number in self._rest:
+            capture = self._journal.read(number)
+            if (capture.boot, capture.visit) != (first.boot, first.visit):
+                return
+            yield _uuid(capture, self._session) or b"", capture.value
+        self.open_ended = True
+
+
+def _uuid(capture, session):
+    """What a capture's handle meant, or None."""
+    if session is not None:
+        for handle, uuid in session.characteristics:
+            if handle == capture.handle:
+                return uuid
+    return None
+
+
 def _decoded(capture, session):
     """The measurements in a capture, or why there are none."""
     if session is None:
         return "no session"
-    for handle, uuid in session.characteristics:
-        if handle == capture.handle:
-            try:
-                measurements = drivers.decode(session.row, uuid, capture.value)
-            except PeerError as error:
-                return error.args[0]
-            except KeyError:
-                return "no row"
-            for measurement in measurements:
-                if measurement.kind not in KINDS:
-                    return "no kind"
-            return measurements
-    return "no handle"
+    uuid = _uuid(capture, session)
+    if uuid is None:
+        return "no handle"
+    try:
+        measurements = drivers.decode(session.row, uuid, capture.value)
+    except PeerError as error:
+        return error.args[0]
+    except KeyError:
+        return "no row"
+    for measurement in measurements:
+        if measurement.kind not in KINDS:
+            return "no kind"
+    return measurements

@@ -64,15 +64,18 @@ def time_of(seconds: int) -> tuple:
 def parse(octets, at: int = 0) -> tuple:
     """Read a Date Time of checked length: (time, "ok"), (None, "unknown") or (None, "invalid")."""
     year = octets[at] | octets[at + 1] << 8
-    month, day = octets[at + 2], octets[at + 3]
-    hour, minute, second = octets[at + 4], octets[at + 5], octets[at + 6]
+    month = octets[at + 2]
+    day = octets[at + 3]
+    hour = octets[at + 4]
+    minute = octets[at + 5]
+    second = octets[at + 6]
     if month > 12 or day > 31 or hour > 23 or minute > 59 or second > 59:
         return None, "invalid"
-    if year and not 1582 <= year <= 9999:
+    if not 1582 <= year <= 9999 and year:
         return None, "invalid"
-    if year == 0 or month == 0 or day == 0:  # GSS: 0 means that it is not known
+    if not (year and month and day):  # GSS: 0 means that it is not known
         return None, "unknown"
-    if day > days_in(year, month):
+    if day > 28 and day > days_in(year, month):
         return None, "invalid"
     return (year, month, day, hour, minute, second), "ok"
 

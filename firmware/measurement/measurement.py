@@ -15,19 +15,32 @@ class Measurement:
     `device_time_state` says: "ok"; "unknown" (not told, or the device says its clock was never set: then the
     digits are kept, for their order); "invalid"; "absent" (the format carried none). `user` is the device's
     slot, USER_UNKNOWN, or None when it has no slots. `flags` are from codes.FLAGS. `extra` counts the octets
-    after all that the value's flags announce.
+    after all that the value's flags announce. `numbered`: the octets hold a number of the device's own, which
+    tells this record from its next. `named_by` is the row of names.STATUSES, where it is not the kind's own.
     """
+
+    # Most values lack most of these, so what a value does not have stands here once.
+    status_raw: "int | None" = None
+    device_time: "tuple | None" = None
+    device_time_state = "absent"
+    user: "int | None" = None
+    flags: tuple = ()
+    extra = 0
+    numbered = False
+    named_by: "str | None" = None
 
     def __init__(self, kind: str, quantities: tuple, extra: int = 0):
         self.kind = kind
         self.quantities = quantities
-        self.status_raw: "int | None" = None
-        self.status: tuple = ()
-        self.device_time: "tuple | None" = None
-        self.device_time_state = "absent"
-        self.user: "int | None" = None
-        self.flags: tuple = ()
-        self.extra = extra
+        if extra:
+            self.extra = extra
+
+    @property
+    def status(self) -> tuple:
+        """Name the bits of the status, in bit order. A hub sends them raw and never loads their names."""
+        from firmware.measurement.names import status_names
+
+        return status_names(self.named_by or self.kind, self.status_raw)
 
     def counts(self) -> bool:
         """Tell whether this can be a patient's value: no test, no demo, no failure, and some number."""

@@ -87,13 +87,16 @@ class Batch:
         self._sessions_at = writer.at
         writer.array(0)
 
-    def add(self, capture, session, fix, outcome, repeat: bool = False) -> bool:
-        """Add one capture, or tell that it has no room. `outcome`: measurements, or why there are none."""
-        if self._written(capture, session, fix, outcome, repeat):
+    def add(self, capture, session, fix, outcome, repeat: bool = False, parts: tuple = ()) -> bool:
+        """Add one capture, or tell that it has no room. `outcome`: measurements, or why there are none.
+
+        `parts`: the earlier captures of its visit of which the measurements are made too, as distances back.
+        """
+        if self._written(capture, session, fix, outcome, repeat, parts):
             return True
         if self.ranges or isinstance(outcome, str):
             return False
-        return self._written(capture, session, fix, "too long", repeat)
+        return self._written(capture, session, fix, "too long", repeat, ())
 
     def describe(self, number: int, octets) -> bool:
         """Add a device's description, by ascending number, or tell that it has no room."""
@@ -129,7 +132,7 @@ class Batch:
         writer.buffer[self.start] = _MAP_HEAD | self._fields
         return writer.at - self.start
 
-    def _written(self, capture, session, fix, outcome, repeat):
+    def _written(self, capture, session, fix, outcome, repeat, parts):
         """Write a capture whole, or nothing of it."""
         writer = self._writer
         start = writer.at
@@ -143,7 +146,7 @@ class Batch:
             if opens:
                 writer.array(0)
                 open_session(writer, reference, capture, session, fix)
-            write_capture(writer, reference, capture, session, fix, outcome, repeat)
+            write_capture(writer, reference, capture, session, fix, outcome, repeat, parts)
             fits = writer.at + self._reserve(ranges, opens) <= writer.end
         except Full:
             fits = False

@@ -120,8 +120,11 @@ def _write_clock_as_read(writer, clock, time_s, offset_s, before_ms):
     writer.int(before_s)
 
 
-def write_capture(writer, reference, capture, session, fix, outcome, repeat) -> None:
-    """Write a capture's entry, and one more for each further reading in it."""
+def write_capture(writer, reference, capture, session, fix, outcome, repeat, parts=()) -> None:
+    """Write a capture's entry, and one more for each further reading in it.
+
+    `parts`: of what earlier captures of its session the readings are made too, as distances back from it.
+    """
     time_s, quality, marks = hub_time(capture, fix)
     if session is not None and not _is_of(session, capture):
         marks |= _SESSION_LOST
@@ -134,6 +137,8 @@ def write_capture(writer, reference, capture, session, fix, outcome, repeat) -> 
         extras[3] = quality
     if _link(capture.flags) != reference.link:
         extras[4] = _link(capture.flags)
+    if parts:
+        extras[9] = parts
     octets, step_s = capture.value, time_s - reference.time_s
     reference.time_s = time_s
     uuid = characteristic(session, capture.handle)
@@ -205,15 +210,15 @@ def _write_extras(writer, extras):
     if not extras:
         return
     writer.map(len(extras))
-    for key in range(1, 9):
+    for key in range(1, 10):
         if key not in extras:
             continue
         value = extras[key]
         writer.uint(key)
-        if key == 1:
+        if key in (1, 9):
             writer.array(len(value))
-            for flag in value:
-                writer.uint(flag)
+            for number in value:
+                writer.uint(number)
         elif isinstance(value, bytes):
             writer.bytes(value)
         else:
@@ -243,6 +248,13 @@ def _write_reading(writer, reference, kind, measurement):
 
 def _write_values(writer, reference, kind, table, quantities):
     """Write one value per quantity of the kind, as octets where they are no more than that."""
+    if table is None:
+        writer.array(len(quantities))
+        for quantity in quantities:
+            writer.array(len(quantity))
+            for part in quantity:
+                writer.int(REASONS.index(part) if isinstance(part, str) else part)
+        return
     told = list(reference.units.get(kind) or [(0, unit) for _, unit in table])
     values: list = []
     plain = True

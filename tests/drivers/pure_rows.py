@@ -59,7 +59,7 @@ def test_a_new_model_of_a_known_family_is_one_row():
     try:
         drivers.ROWS["ad_ua656ble"] = "blood_pressure"
         new = drivers.make("ad_ua656ble", "A&D UA-656BLE", standard, name_prefixes=("A&D_UA-656BLE",))
-        blood_pressure.DRIVER = drivers.Driver(known.decoders, known.rows + (new,))
+        blood_pressure.DRIVER = drivers.Driver(known.decoders, known.rows + (new,), known.joints)
         assert drivers.row("ad_ua656ble").bond_first
         assert len(drivers.decode("ad_ua656ble", 0x2A35, b"\x00\x78\x00\x50\x00\x5d\x00")) == 1
     finally:

@@ -38,12 +38,14 @@ def test_tables_agree():
         number, quantities = codes.KINDS[kind]
         numbers.append(number)
         assert codes.kind_of(number) == kind
-        for code, unit in quantities:
+        for code, unit in quantities or ():
             assert code in names.NAMES and unit in names.NAMES
     assert sorted(numbers) == list(range(1, len(numbers) + 1))
     assert codes.kind_of(0) is None
     for flag in codes.NOT_A_VALUE:
         assert flag in codes.FLAGS
+    for table in names.STATUSES:
+        assert table in codes.KINDS or table in ("nonin", "berrymed")
 
 
 def test_codes_are_partition_and_term():

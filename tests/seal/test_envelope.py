@@ -233,6 +233,8 @@ VISITS = st.lists(
 
 def measurement_of(kind, values, status, device_s, state, flags):
     table = codes.KINDS[kind][1]
+    if table is None:  # an open kind: each value says its own code and unit
+        table = ((150364, codes.DEGC), (160184, codes.MMOL_PER_L), (8417864, codes.CODED), (152586, 263744))
     quantities = []
     for (code, usual), value in zip(table, values, strict=False):
         if isinstance(value, str):

@@ -6,6 +6,7 @@ is kept of a reading is what the platform's own decoding says.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,51 +60,88 @@ class Octets:
 
 def judge(opened: Opened) -> tuple[list[Judged], list[Octets]]:
     """Decode everything again; Mismatch when the hub's account differs in anything."""
-    sessions = {session["visit"]: session for session in opened.sessions}
-    by_capture: dict[int, list[dict[str, Any]]] = {}
+    told: dict[tuple[int, ...], list[dict[str, Any]]] = {}
     for reading in opened.readings:
-        by_capture.setdefault(reading["captures"][0], []).append(reading)
+        told.setdefault(tuple(reading["captures"]), []).append(reading)
     judged = []
-    for capture, readings in by_capture.items():
-        measurements = _decode(readings[0])
+    for captures, measurements in _decoded(opened):
+        readings = told.pop(captures, [])
         if len(measurements) != len(readings):
-            raise Mismatch(
-                f"capture {capture}: {len(readings)} readings, its octets give {len(measurements)}"
-            )
+            raise Mismatch(f"capture {captures[-1]}: {len(readings)} readings, its octets give {len(measurements)}")
         for part, (reading, measurement) in enumerate(zip(readings, measurements, strict=True)):
             _compare(reading, measurement)
-            judged.append(_judged(opened, reading, measurement, part, sessions[reading["visit"]]))
-    for capture_only in opened.without_reading:
-        if _decode(capture_only):
-            raise Mismatch(
-                f"capture {capture_only['captures'][0]}: the hub tells no reading, its octets give one"
-            )
-    octets = [_octets(entry, sessions[entry["visit"]]) for entry in opened.undecoded]
+            judged.append(_judged(opened, reading, measurement, part))
+    octets = [_octets(entry, opened.sessions[entry["session"]]) for entry in opened.undecoded]
     return judged, octets
+
+
+@dataclass(frozen=True)
+class _Value:
+    """One capture's octets."""
+
+    capture: int
+    session: int
+    row: str
+    characteristic: str | None
+    octets: bytes
+    decodes: bool  # the hub says that it understood them
+
+    @property
+    def pair(self) -> tuple["int | bytes", bytes]:
+        """As drivers take it."""
+        if self.characteristic is None:
+            raise Mismatch(f"capture {self.capture}: a reading without a characteristic")
+        return _uuid(self.characteristic), self.octets
+
+
+def _decoded(opened: Opened) -> Iterator[tuple[tuple[int, ...], list[Measurement]]]:
+    """What the octets give, capture by capture, or together where a driver joins them and the hub did too."""
+    values = sorted(_values(opened), key=lambda value: value.capture)
+    joined: set[int] = set()
+    for at, value in enumerate(values):
+        if not value.decodes or value.capture in joined:
+            continue
+        visit = [one for one in values[at:] if one.session == value.session]
+        try:
+            group = drivers.join(value.row, (one.pair for one in visit if one.decodes)) if visit[1:] else None
+            if group is None:
+                yield (value.capture,), drivers.decode(value.row, *value.pair)
+                continue
+        except KeyError:
+            raise Mismatch(f"capture {value.capture}: row {value.row} is not known here") from None
+        except PeerError as refused:
+            raise Mismatch(f"capture {value.capture}: its octets are refused ({refused.args[0]})") from None
+        understood = [one.capture for one in visit if one.decodes]
+        captures = tuple(understood[place] for place in group[0])
+        joined.update(captures)
+        yield captures, group[1]
+
+
+def _values(opened: Opened) -> Iterator[_Value]:
+    seen = set()
+    for entry in (*opened.readings, *opened.without_reading, *opened.undecoded):
+        for capture, source in zip(entry["captures"], entry["source"], strict=True):
+            if capture not in seen:
+                seen.add(capture)
+                octets = bytes.fromhex(source["hex"])
+                yield _Value(
+                    capture, entry["session"], entry["row"], source["characteristic"], octets, "reason" not in entry
+                )
 
 
 def source_digests(opened: Opened) -> dict[int, str]:
     """What each capture number stands for: a digest of its source octets."""
     digests = {}
     for entry in (*opened.readings, *opened.undecoded, *opened.without_reading):
-        source = entry["source"][0]
-        digests[entry["captures"][0]] = _digest(source["characteristic"], entry["handle"], source["hex"])
+        for capture, source in zip(entry["captures"], entry["source"], strict=True):
+            digests[capture] = _digest(source["characteristic"], entry["handle"], source["hex"])
     return digests
 
 
-def _decode(entry: dict[str, Any]) -> list[Measurement]:
-    capture = entry["captures"][0]
-    characteristic, octets = entry["source"][0]["characteristic"], bytes.fromhex(entry["source"][0]["hex"])
-    if characteristic is None:
-        raise Mismatch(f"capture {capture}: a reading without a characteristic")
+def _uuid(characteristic: str) -> "int | bytes":
+    """A characteristic as drivers name it."""
     short = len(characteristic) == 4
-    uuid = int(characteristic, 16) if short else bytes.fromhex(characteristic.replace("-", ""))[::-1]
-    try:
-        return drivers.decode(entry["row"], uuid, octets)
-    except KeyError:
-        raise Mismatch(f"capture {capture}: row {entry['row']} is not known here") from None
-    except PeerError as refused:
-        raise Mismatch(f"capture {capture}: its octets are refused ({refused.args[0]})") from None
+    return int(characteristic, 16) if short else bytes.fromhex(characteristic.replace("-", ""))[::-1]
 
 
 def _compare(reading: dict[str, Any], measurement: Measurement) -> None:
@@ -127,7 +165,7 @@ def _compare(reading: dict[str, Any], measurement: Measurement) -> None:
     }
     wrong = [name for name, value in told.items() if value != given[name]]
     if wrong:
-        raise Mismatch(f"capture {reading['captures'][0]}: {', '.join(wrong)}")
+        raise Mismatch(f"capture {reading['captures'][-1]}: {', '.join(wrong)}")
 
 
 def _quantity(quantity: tuple, exactly: bool = False) -> dict[str, Any]:
@@ -142,10 +180,9 @@ def _device_time(measurement: Measurement) -> str | None:
     return None if measurement.device_time is None else iso(seconds_of(measurement.device_time))
 
 
-def _judged(
-    opened: Opened, reading: dict[str, Any], measurement: Measurement, part: int, session: dict[str, Any]
-) -> Judged:
-    capture, index = reading["captures"][0], reading["index"]
+def _judged(opened: Opened, reading: dict[str, Any], measurement: Measurement, part: int) -> Judged:
+    capture, index = reading["captures"][-1], reading["index"]
+    session = opened.sessions[reading["session"]]
     device = _device(session)
     held = "bond" if "bond_changed" in reading["link"] else ""
     content = {
@@ -199,15 +236,16 @@ def _identity(
 ) -> str:
     """What makes this reading itself (promise P4).
 
-    With a valid time of the device's own, device and octets: whichever hub brings it, and however often.
-    Without one, the capture (which is one visit and one place in it). A held reading claims nothing that
+    With a valid time or number of the device's own, device and octets: whichever hub brings it, and however
+    often. Without one, the capture (which is one visit and one place in it). A held reading claims nothing that
     another could be refused for: whoever changed the bond may know what the true device will send.
     """
-    if measurement.device_time_state == "ok" and not held:
-        source = reading["source"][0]
-        facts: tuple[str | int, ...] = ("device", device, source["characteristic"], source["hex"], part)
+    if (measurement.device_time_state == "ok" or measurement.numbered) and not held:
+        sources = [(_uuid(one["characteristic"]), bytes.fromhex(one["hex"])) for one in reading["source"]]
+        octets = drivers.body(reading["row"], sources).hex()
+        facts: tuple[str | int, ...] = ("device", device, reading["source"][0]["characteristic"], octets, part)
     else:
-        facts = ("capture", opened.hub, opened.chain, reading["captures"][0], part)
+        facts = ("capture", opened.hub, opened.chain, reading["captures"][-1], part)
     return _digest(*facts)
 
 

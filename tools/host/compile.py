@@ -16,6 +16,8 @@ IMAGE = ROOT / "build" / "mpy"
 # Files with machine code are compiled for one processor; all others run on any.
 HOST_ARCHITECTURE = {32: "x86", 64: "x64"}
 CHIP_ARCHITECTURE = "xtensawin"  # ESP32 and ESP32-S3
+# Words for people: readers of what a hub says have them, a hub does not.
+NOT_ON_CHIP = Path("firmware", "measurement", "names.py")
 _MACHINE_CODE = ("@micropython.viper", "@micropython.native", "@micropython.asm_")
 
 
@@ -41,7 +43,8 @@ def sources(root: Path = ROOT) -> list[Path]:
     found = [root / name for name in ("boot.py", "main.py") if (root / name).exists()]
     for folder in ("drivers", "firmware"):
         found += sorted((root / folder).rglob("*.py"))
-    return [path for path in found if "__pycache__" not in path.parts]
+    stays = root / NOT_ON_CHIP
+    return [path for path in found if "__pycache__" not in path.parts and path != stays]
 
 
 def mpy_cross() -> list[str]:
@@ -54,11 +57,16 @@ def mpy_cross() -> list[str]:
 
 
 def image(
-    root: Path = ROOT, into: Path | None = None, architecture: str = "x86", only: Iterable[Path] | None = None
+    root: Path = ROOT,
+    into: Path | None = None,
+    architecture: str = "x86",
+    only: Iterable[Path] | None = None,
+    also: Iterable[Path] = (),
 ) -> list[Compiled]:
     """Compile what is newer than its .mpy; a file that is gone leaves the image too."""
     into = into or root / "build" / "mpy"
-    done = [Compiled(path, into / path.relative_to(root).with_suffix(".mpy")) for path in only or sources(root)]
+    paths = [*(only or sources(root)), *also]
+    done = [Compiled(path, into / path.relative_to(root).with_suffix(".mpy")) for path in paths]
     if only is None and into.exists():
         wanted = {one.target for one in done}
         for stale in into.rglob("*.mpy"):

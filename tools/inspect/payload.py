@@ -97,6 +97,7 @@ class Payload:
         self._told: dict[int, int | bytes | None] = {}  # kind, or 0 for none -> characteristic
         self._device_s: int | None = None
         self._clock = clock, before_s
+        self._of_session: list[dict[str, Any]] = []
         for index, entry in enumerate(item[8:]):
             self._entry(entry, index == 0)
         self.sessions.append(self._session)
@@ -129,7 +130,7 @@ class Payload:
         fields = entry
         if isinstance(entry[-1], dict):
             extras, fields = entry[-1], entry[:-1]
-            need(bool(extras) and set(extras) <= set(range(1, 9)), "entry: extras")
+            need(bool(extras) and set(extras) <= set(range(1, 10)), "entry: extras")
         need(len(fields) in (2, 3, 6) and type(fields[1]) is int, "entry")
         kind = fields[2] if len(fields) == 6 else 0
         need(is_uint(kind) and (kind > 0) == (len(fields) == 6), "entry: kind")
@@ -139,7 +140,7 @@ class Payload:
             capture = self._capture
         else:
             need(isinstance(fields[0], bytes), "entry: octets")
-            capture = self._capture = self._new_capture(fields, kind, extras, first)
+            capture = self._capture = self._joined(self._new_capture(fields, kind, extras, first), kind, extras)
         if len(fields) == 6:
             self._reading(capture, fields[2:], extras)
         elif len(fields) == 3:
@@ -147,6 +148,20 @@ class Payload:
             self.undecoded.append(capture | {"reason": fields[2]})
         else:
             self.without_reading.append(capture)
+
+    def _joined(self, capture: dict[str, Any], kind: int, extras: dict[int, Any]) -> dict[str, Any]:
+        """A reading's capture, with the earlier ones that the reading is made of too."""
+        self._of_session.append(capture)
+        if 9 not in extras:
+            return capture
+        back = extras[9]
+        need(kind > 0 and isinstance(back, list) and bool(back) and all(map(is_uint, back)), "parts")
+        need(back == sorted(set(back), reverse=True) and 0 < back[-1] and back[0] < len(self._of_session), "parts")
+        parts = [self._of_session[-1 - distance] for distance in back]
+        need(all(any(part is one for one in self.without_reading) for part in parts), "parts: with a reading")
+        self.without_reading = [one for one in self.without_reading if not any(part is one for part in parts)]
+        both = [*parts, capture]
+        return capture | {key: [item for one in both for item in one[key]] for key in ("captures", "source")}
 
     def _new_capture(self, fields: list, kind: int, extras: dict[int, Any], first: bool) -> dict[str, Any]:
         number = next(self._numbers, None)
@@ -172,6 +187,7 @@ class Payload:
             "device": self._session["device"],
             "row": self._session["row"],
             "visit": self._session["visit"],
+            "session": len(self.sessions),
             "link": [name for bit, name in _BITS if link & bit],
             "marks": [name for bit, name in _MARKS if marks & bit],
             "hub_time": iso(self._time_s, "Z"),
@@ -228,7 +244,10 @@ class Payload:
         self._device_s = (base_s if self._device_s is None else self._device_s) + time
         return iso(self._device_s), state
 
-    def _quantities(self, kind: int, table: tuple, values: Any) -> list[dict[str, Any]]:
+    def _quantities(self, kind: int, table: "tuple | None", values: Any) -> list[dict[str, Any]]:
+        if table is None:
+            need(isinstance(values, list), "values")
+            return [_open_quantity(value) for value in values]
         need(isinstance(values, (bytes, list)) and len(values) <= len(table), "values")
         if isinstance(values, list) and all(type(value) is int and 0 <= value <= 255 for value in values):
             raise BadMessage("payload", "values: not in their shortest form")
@@ -252,15 +271,31 @@ class Payload:
                 value = value[0]
             need(type(value) is int, "value")
             exponent, unit = told[position]
-            quantities.append(
-                {"code": code, "value": decimal_text(value, exponent), "unit": unit}
-                | {"mantissa": value, "exponent": exponent}
-            )
+            quantities.append(_number(code, value, exponent, unit))
         return quantities
 
     def finish(self) -> None:
         """Every capture number must have had its entry."""
         need(next(self._numbers, None) is None, "more capture numbers than entries")
+
+
+def _open_quantity(value: Any) -> dict[str, Any]:
+    """A quantity of an open kind, which says its own code and unit."""
+    need(isinstance(value, list) and len(value) in (2, 4) and all(type(part) is int for part in value), "value")
+    need(value[0] >= 0, "value: code")
+    if len(value) == 2:
+        need(0 <= value[1] < len(codes.REASONS), "value: reason")
+        return {"code": value[0], "reason": codes.REASONS[value[1]]}
+    code, mantissa, exponent, unit = value
+    need(-128 <= exponent <= 127 and unit >= 0, "value")
+    return _number(code, mantissa, exponent, unit)
+
+
+def _number(code: int, mantissa: int, exponent: int, unit: int) -> dict[str, Any]:
+    return {
+        "code": code, "value": decimal_text(mantissa, exponent), "unit": unit,
+        "mantissa": mantissa, "exponent": exponent,
+    }  # fmt: skip
 
 
 def _clock_seconds(octets: bytes) -> "int | None":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from firmware.measurement.codes import KINDS
+from firmware.measurement.codes import CODED, KINDS
 from firmware.measurement.names import NAMES
 from tools.backend import completeness
 from tools.backend.completeness import ChainState, Ranges
@@ -149,6 +149,8 @@ def _value(quantity: dict[str, Any]) -> dict[str, str]:
     name = NAMES.get(quantity["code"], ("", str(quantity["code"])))[1]
     if "reason" in quantity:
         return {"name": name, "reason": quantity["reason"]}
+    if quantity["unit"] == CODED:
+        return {"name": name, "value": _unit(int(quantity["value"])), "unit": ""}
     return {"name": name, "value": quantity["value"], "unit": _unit(quantity["unit"])}
 
 
@@ -188,7 +190,7 @@ def series(store: Store, name: str) -> list[dict[str, Any]]:
     for row in reversed(rows):
         content = json.loads(row["content"])
         for quantity in content["quantities"]:
-            if "value" not in quantity:
+            if "value" not in quantity or quantity["unit"] == CODED:
                 continue
             key = (row["device"], row["kind"], quantity["unit"])
             chart = charts.setdefault(key, {"points": {}, "codes": []})
@@ -200,7 +202,8 @@ def series(store: Store, name: str) -> list[dict[str, Any]]:
 
 def _chart(key: tuple[str, str, int], chart: dict[str, Any]) -> dict[str, Any]:
     device, kind, unit = key
-    order = [code for code, _ in KINDS[kind][1]]
+    table = KINDS[kind][1]
+    order = sorted(chart["codes"]) if table is None else [code for code, _ in table]
     codes = sorted(chart["codes"], key=order.index)
     times = sorted(chart["points"])
     return {
@@ -208,7 +211,7 @@ def _chart(key: tuple[str, str, int], chart: dict[str, Any]) -> dict[str, Any]:
         "device": device,
         "kind": kind,
         "unit": _unit(unit),
-        "names": [NAMES[code][1] for code in codes],
+        "names": [NAMES[code][1] if code in NAMES else str(code) for code in codes],
         "times": times,
         "lines": [[chart["points"][time].get(code) for time in times] for code in codes],
     }
