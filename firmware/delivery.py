@@ -12,6 +12,8 @@ _VISIT_MS_MAX = const(360_000)  # the longest visit of any row, for the watchdog
 _TIME_ANSWER_MS = const(5_000)  # an untimed hub waits this long for the platform's time before it seals
 _HEALTH_MS = const(600_000)  # the platform tells silence from a patient who does not measure within 15 minutes
 _WAIT_MS_MAX = const(60_000)
+_CONNECT_MS = const(10_000)  # TCP on a slow line
+_CONNECT_FIRST_MS = const(2_500)  # while visits wait for it: one SYN may be lost, and a device is still caught in 3 s
 
 
 class Delivery:
@@ -21,61 +23,88 @@ class Delivery:
         self._deliveries = Deliveries()
         self._backoff = Backoff(hub.random_octets)
         self._asked_ms = None  # since when a handshake waits for quiet
+        self._ready = False  # only TCP and the handshake are left to do
         self.delivered_ms = None  # when the last receipt "stored" was kept
         self._session.on_message = self._take
         self._session.on_end = hub.work.set
 
     def first(self) -> bool:
-        """Whether visits must wait: a handshake was put off for as long as it may be."""
+        """Whether visits must wait: a handshake could begin, and was put off for as long as it may be."""
+        return self._ready and self._overdue()
+
+    def _overdue(self) -> bool:
         return self._asked_ms is not None and self._hub.ticks.now_ms() - self._asked_ms >= _PUT_OFF_MS
 
     async def run(self) -> None:
         hub = self._hub
         while True:
             hub.promise("delivery", _PUT_OFF_MS + _VISIT_MS_MAX)
+            failure = None
             try:
                 await self._quiet()
                 # NTP's one blocking second belongs into the quiet, too.
                 ntp_host = None if hub.timekeeper.confirmed() else hub.settings["time"]["ntp"]
                 address = await self._session.prepare(ntp_host)
                 self._fixed()
-                await self._quiet()
-                self._asked_ms = None
-                await self._session.open(address, hub.health.will())
+                await self._connect(address)
+                self._begin_anew()
+                await self._session.open(hub.health.will())
                 hub.forget()
-                self._backoff.reset()
                 hub.turned.set()
                 await self._deliver()
             except PeerError as error:
-                hub.health.count(error.args[0])
-            self._asked_ms = None
-            why = await self._session.close()
-            if why is not None:
-                hub.health.count(why.args[0])
+                failure = error
+            self._begin_anew()
+            failure = await self._session.close() or failure  # why the link ended, before who noticed it
+            if failure is not None:
+                hub.health.count(failure.args[0])
             self._deliveries.link_lost()
-            await hub.turned.wait_ms(self._backoff.next_ms(), hub.window_open)
+            wait_ms = self._backoff.next_ms()
+            hub.promise("delivery", wait_ms)
+            await hub.turned.wait_ms(wait_ms, hub.window_open)
+
+    def hurry(self) -> None:
+        """A person waits: the next tries follow soon."""
+        self._backoff.reset()
+
+    def _begin_anew(self) -> None:
+        self._asked_ms = None
+        self._ready = False
+
+    async def _connect(self, address: str) -> None:
+        """Connect by TCP in a quiet moment; anew when someone was heard meanwhile, for a handshake must not begin."""
+        self._ready = True
+        while True:
+            await self._quiet()
+            await self._session.connect(address, _CONNECT_FIRST_MS if self.first() else _CONNECT_MS)
+            if self._is_quiet():
+                return
+            await self._session.close()
+
+    def _is_quiet(self) -> bool:
+        """Whether a handshake disturbs nobody now; a minute without devices is not asked for in a pairing window."""
+        hub = self._hub
+        heard_ms = hub.listening.heard_ms
+        if hub.listening.visiting:
+            return self._overdue() and not self._ready  # what comes before TCP may go on beside a visit then
+        if heard_ms is None or self._overdue() or hub.window_open():
+            return True
+        return hub.ticks.now_ms() - heard_ms >= _QUIET_MS
 
     async def _quiet(self) -> None:
-        """Return when a handshake disturbs no visit: at once in a pairing window, after ten minutes at the latest."""
+        """Return when it is quiet; after ten minutes visits are cut short and wait."""
         hub = self._hub
         if self._asked_ms is None:
             self._asked_ms = hub.ticks.now_ms()
-        while not hub.window_open():
+        while not self._is_quiet():
             now_ms = hub.ticks.now_ms()
-            listening = hub.listening
-            wait_ms = _WAIT_MS_MAX
-            if self.first():
+            wait_ms = self._asked_ms + _PUT_OFF_MS - now_ms
+            if wait_ms <= 0:
                 hub.radio.cut()
-                if not listening.visiting:
-                    return
-            elif not listening.visiting:
-                if listening.heard_ms is None or now_ms - listening.heard_ms >= _QUIET_MS:
-                    return
-                wait_ms = listening.heard_ms + _QUIET_MS - now_ms
-            left_ms = self._asked_ms + _PUT_OFF_MS - now_ms
-            if left_ms > 0:
-                wait_ms = min(wait_ms, left_ms)
-            await hub.turned.wait_ms(max(wait_ms, 1))
+                wait_ms = _WAIT_MS_MAX
+            elif not hub.listening.visiting:
+                wait_ms = min(wait_ms, hub.listening.heard_ms + _QUIET_MS - now_ms)
+            await hub.turned.wait_ms(wait_ms)
 
     async def _deliver(self) -> None:
         """Send what is kept as long as the line holds."""
@@ -89,7 +118,7 @@ class Delivery:
                 await hub.ticks.within(hub.work.wait(), _WAIT_MS_MAX)
                 await self._session.keep_alive()
                 continue
-            if hub.journal.pending(1):
+            if hub.journal.may_plan() and hub.journal.pending(1):
                 hub.keeps(hub.sealing().seal)
             plans = hub.journal.open_plans()
             now_ms = hub.ticks.now_ms()
@@ -132,9 +161,11 @@ class Delivery:
         except PeerError as error:
             hub.health.count(error.args[0])
             return
+        self._backoff.reset()  # not before: a broker that lets everyone in and then fails is to be left in peace
         if isinstance(answer, int):
             hub.health.platform_time(answer)
             self._fixed()
+            self._session.check_dates()  # a clock that was not set let some pass; this ends the session then
             return
         if not hub.keeps(hub.journal.receipt, answer):
             return  # the platform answers a repeat again

@@ -100,6 +100,7 @@ class Hub:
         self._help = False  # someone came to see to it
         self.news.set()
         self.listening.awake()
+        self.delivery.hurry()
         self.radio.cut()
         self.turned.set()
 

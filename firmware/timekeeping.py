@@ -69,8 +69,18 @@ class Timekeeper:
         return True
 
     def platform(self, time_s: int, uncertainty_ms: int) -> int:
-        """Take the platform's answer to our nonce; return the jump in seconds (0 when NTP was right)."""
+        """Take the platform's answer to our nonce; return the jump in seconds (0 when NTP was right).
+
+        A late answer says little: a better clock that it does not contradict stays.
+        """
         jump = time_s - self.time_s()
+        if (
+            self.quality != CLOCK_NONE
+            and uncertainty_ms > max(CONFIRMED_UNCERTAINTY_MS, self.uncertainty_ms)
+            and abs(jump) * 1000 <= uncertainty_ms
+        ):
+            self.disputed = False
+            return 0
         if self.quality != CLOCK_NONE and abs(jump) * 1000 > _AGREE_MS:
             self.jump_s = jump
         self.disputed = False

@@ -9,7 +9,7 @@ from firmware.journal import records
 from firmware.journal.capture_lane import CaptureLane
 from firmware.journal.finder import Finder
 from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNIT, UNITS, Sectors, units_for
-from firmware.journal.index import DESCRIPTIONS_MAX, DEVICES_MAX, Index
+from firmware.journal.index import DESCRIPTIONS_MAX, DEVICES_MAX, OPEN_PLANS_MAX, Index
 from firmware.journal.main_lane import UNUSABLE, MainLane
 from firmware.journal.upkeep import Upkeep
 
@@ -120,7 +120,7 @@ class Journal:
         return units * UNIT
 
     def may_visit(self):
-        """Whether what a visit tells of itself has room in the main lane: two sessions, a description, some to spare."""
+        """Whether what a visit tells of itself has room in the main lane: two sessions, a description, and some."""
         return self._main.free_units() >= self._main.sector_units() + 2 * _KEEP_ORDINARY
 
     def tidy(self):
@@ -201,14 +201,20 @@ class Journal:
     def receipt(self, receipt):
         """Keep a verified receipt: its plan's captures may be freed. Of no open plan, it changes nothing."""
         index = self._index
-        if index.plan(receipt.sequence) is None:
+        plan = index.plan(receipt.sequence)
+        if plan is None:
             return
         body = struct.pack("<IBB", receipt.sequence, receipt.status, receipt.reason)
         self._append(records.KIND_RECEIPT, body, self._main.sector_units() // 2)
+        self._main.closes(plan.place)
         index.add_receipt(receipt.sequence)
         self._upkeep.freed()
 
     # what is known
+
+    def may_plan(self):
+        """Whether one more plan is taken: where nothing is answered, captures wait without one."""
+        return len(self._index.plans) < OPEN_PLANS_MAX
 
     @property
     def chain(self):

@@ -13,7 +13,6 @@ from firmware.uplink import packets
 _DNS_PORT = const(53)
 _DNS_TRIES = const(3)
 _DNS_WAIT_MS = const(1_500)
-_CONNECT_MS = const(10_000)  # TCP on a slow line
 _HANDSHAKE_MS = const(20_000)  # 2 to 4 s on the chip, and the same line
 _ANSWER_MS = const(10_000)  # CONNACK, SUBACK, PINGRESP
 _SEND_MS = const(10_000)  # a packet that TCP does not take in this time: the line is dead
@@ -56,35 +55,37 @@ class Session:
             await self._ask_time(ntp_host)
         return await self._resolve(self._broker["host"])
 
-    async def open(self, address: str, will: bytes) -> None:
-        """Shake hands, connect, subscribe. PeerError names the stage that failed; nothing is left open then."""
-        from firmware.uplink import certificate
-
+    async def connect(self, address: str, limit_ms: int) -> None:
+        """Connect by TCP: no handshake yet. Whoever calls this or `open` calls `close` when it failed."""
         if self._open:
             raise OutOfTurn
-        self._failure = None
+        await self._limited(self._line.open(address, self._broker["port"], self._broker["host"]), limit_ms)
+
+    async def open(self, will: bytes) -> None:
+        """Shake hands, connect by MQTT, subscribe. PeerError names the stage that failed."""
         self._answered = None
         self._answer.clear()
+        health = self._topic + b"health"
+        # The first octets carry the handshake with them.
+        await self._limited(
+            self._line.write(packets.connect(self._hub.encode(), _KEEPALIVE_S, health, will)), _HANDSHAKE_MS
+        )
+        self.check_dates()
+        self._reading = self._ticks.spawn(self._read())
+        packets.connack(await self._answer_of(packets.CONNACK))
+        for name in (b"receipt", b"order"):
+            self._identifier, octets = self._composer().subscribe_packet(self._topic + name)
+            if packets.suback(await self._ask(octets, packets.SUBACK)) != self._identifier:
+                raise PeerError("mqtt: foreign suback")
+        self.opened += 1
         self._open = True
-        try:
-            await self._limited(self._line.open(address, self._broker["port"], self._broker["host"]), _CONNECT_MS)
-            health = self._topic + b"health"
-            # The first octets carry the handshake with them.
-            await self._limited(
-                self._line.write(packets.connect(self._hub.encode(), _KEEPALIVE_S, health, will)), _HANDSHAKE_MS
-            )
-            clock = self._timekeeper
-            certificate.check_dates(self._line.certificate(), clock.utc(), floor_only=not clock.quality)
-            self._reading = self._ticks.spawn(self._read())
-            packets.connack(await self._answer_of(packets.CONNACK))
-            for name in (b"receipt", b"order"):
-                self._identifier, octets = self._composer().subscribe_packet(self._topic + name)
-                if packets.suback(await self._ask(octets, packets.SUBACK)) != self._identifier:
-                    raise PeerError("mqtt: foreign suback")
-            self.opened += 1
-        except PeerError:
-            await self.close()
-            raise
+
+    def check_dates(self) -> None:
+        """PeerError when the broker's certificate is not valid by the clock as it is now."""
+        from firmware.uplink import certificate
+
+        clock = self._timekeeper
+        certificate.check_dates(self._line.certificate(), clock.utc(), floor_only=not clock.quality)
 
     async def _limited(self, coroutine, limit_ms):
         if not await self._ticks.within(coroutine, limit_ms):
@@ -183,7 +184,7 @@ class Session:
     async def _take(self, kind: int, flags: int, body: bytes) -> None:
         if kind == packets.PUBLISH:
             topic, identifier, payload = packets.publish(flags, body)
-            if not topic.startswith(self._topic):
+            if topic not in (self._topic + b"receipt", self._topic + b"order"):
                 raise PeerError("mqtt: foreign topic")
             self.on_message(topic[len(self._topic) :].decode(), payload)
             if identifier:
@@ -210,4 +211,5 @@ class Session:
             reading.cancel()
         await self._line.close()
         self._open = False
-        return self._failure
+        failure, self._failure = self._failure, None
+        return failure

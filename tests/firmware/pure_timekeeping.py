@@ -91,3 +91,21 @@ def test_an_answer_that_says_what_is_known_makes_no_new_fix_but_once_a_day():
     assert fixes == 1
     clock.platform(FLOOR_S + 100 + 86_400 + 3_600, 300)  # a jump is told at once
     assert clock.new_fix() is not None
+
+
+def test_a_late_answer_of_the_platform_moves_no_better_clock_that_it_does_not_contradict():
+    for late_s in (30, 600):  # someone held the answer back, and half of that is added as if it had travelled
+        _, clock = made()
+        clock.ntp(FLOOR_S + 1000, 1040)
+        clock.new_fix()
+        assert clock.platform(FLOOR_S + 1000 + late_s // 2, late_s * 1000 + 1000) == 0
+        assert clock.time_s() == FLOOR_S + 1000 and clock.confirmed() and clock.jump_s == 0
+        assert clock.new_fix() is None
+        clock.platform(FLOOR_S + 90_000, late_s * 1000 + 1000)  # this one does: NTP lied by a day
+        assert clock.time_s() == FLOOR_S + 90_000 and clock.jump_s == 89_000 and not clock.confirmed()
+
+
+def test_a_late_answer_sets_a_clock_that_had_no_time_at_all():
+    _, clock = made()
+    clock.platform(FLOOR_S + 700, 61_000)
+    assert clock.time_s() == FLOOR_S + 700 and clock.quality == CLOCK_PLATFORM and not clock.confirmed()
