@@ -21,6 +21,7 @@ from tools.backend.keys import Keyring, make_platform_keys
 from tools.backend.receiver import Receiver
 from tools.backend.store import Store
 from tools.host import budget
+from tools.simulator.air.net import Net
 from tools.simulator.air.net_home import BROKER_NAME, NTP_NAME
 from tools.simulator.air.world import World
 from tools.simulator.brokers.embedded import PORT, EmbeddedBroker
@@ -90,18 +91,24 @@ class Platform:
     def arrived(self, topic: str, octets: bytes) -> None:
         """Take one message of a hub's, store it, answer it."""
         hub, name = topic.split("/")[2:4]
-        now_ms = int(self.house.time() * 1000)
-        arrival = Arrival(self.house.loop.time(), hub, name, octets)
+        now_ms = self.house.time_ms()
+        answer = None
         if name == "up":
-            arrival.answer = self._receiver.handle(hub, octets, now_ms // 1000)
+            answer = self._receiver.handle(hub, octets, now_ms // 1000)
         elif name == "health":
-            arrival.answer = self._desk.handle(hub, octets, now_ms)
+            answer = self._desk.handle(hub, octets, now_ms)
+        arrival = self.note(hub, name, octets, answer)
+        answers = [answer] if answer is not None else []
+        for given in self.between(arrival) if self.between else answers:
+            self.send(given, hub)
+
+    def note(self, hub: str, name: str, octets: bytes, answer: bytes | None) -> Arrival:
+        """One message was taken and has its answer, here or by the backend's own service."""
+        arrival = Arrival(self.house.loop.time(), hub, name, octets, answer)
         self.arrivals.append(arrival)
         for heard in self.heard:
             heard(arrival)
-        answers = [arrival.answer] if arrival.answer is not None else []
-        for answer in self.between(arrival) if self.between else answers:
-            self.send(answer, hub)
+        return arrival
 
     def send(self, octets: bytes, hub: str = HUB, name: str = "receipt") -> None:
         """Publish to a hub."""
@@ -116,6 +123,8 @@ class House:
     """Made from one seed; `await start()` before anything else, and `close()` at the end.
 
     Options for the hub: heap_octets, host ("esp" or "fork": which NimBLE), erased ("ff" or "noise"), table.
+    `broker(net)` makes one on a real socket (brokers/outside.py) under `authority`; what the platform there sends is
+    the backend service's business, so `platform.between` and `platform.send` are for the embedded one.
     """
 
     def __init__(
@@ -126,6 +135,8 @@ class House:
         heap_octets: int = budget.HUB_HEAP_OCTETS,
         world: dict[str, Any] | None = None,
         hub: dict[str, Any] | None = None,
+        authority: ca.Authority | None = None,
+        broker: Callable[[Net], Any] | None = None,
     ):
         self.seed = seed
         self.models = models
@@ -135,8 +146,13 @@ class House:
         self.chance = random.Random(f"home {seed}")
         self.net, self.router = self.world.net, self.world.router
         self.hub = self.world.add_hub(HUB_ID, heap_octets=heap_octets, **(hub or {}))
-        self.authority = ca.Authority(ca.seeded(seed, "authority"))
-        self.broker = EmbeddedBroker(self.net, self.authority.broker(BROKER_NAME), self.authority)
+        self.authority = authority or ca.Authority(ca.seeded(seed, "authority"))
+        self.outside = broker is not None
+        self.broker: Any = (
+            broker(self.net)
+            if broker is not None
+            else EmbeddedBroker(self.net, self.authority.broker(BROKER_NAME), self.authority)
+        )
         self.database = str(Path(self._folder.name) / "platform.sqlite")
         self.store = Store(self.database)
         self.keyring = make_platform_keys(random_octets=ca.seeded(seed, "platform"))
@@ -150,8 +166,11 @@ class House:
 
     async def start(self) -> None:
         """Switch on what is not the hub."""
-        self.broker.backend.subscribe(self.platform.arrived)
-        await self.broker.start()
+        if self.outside:
+            await self.broker.start(self.database, self.keyring, self.time_ms, self.platform.note, HUB)
+        else:
+            self.broker.backend.subscribe(self.platform.arrived)
+            await self.broker.start()
         for device in self.devices:
             await device.start()
 
@@ -179,7 +198,7 @@ class House:
             ],
             "zone": ZONE,
             "wifi": {"ssid": self.router.ssid, "key": self.router.key},
-            "broker": {"host": BROKER_NAME, "port": PORT},
+            "broker": {"host": self.broker.host if self.outside else BROKER_NAME, "port": PORT},
             "time": {"ntp": NTP_NAME},
         }
 
@@ -236,6 +255,10 @@ class House:
         """Unix seconds of virtual time."""
         return self.world.time()
 
+    def time_ms(self) -> int:
+        """The same in milliseconds."""
+        return int(self.time() * 1000)
+
     def connected(self) -> bool:
         """Whether the hub has a session with the broker."""
         return HUB in self.broker.connected
@@ -281,27 +304,38 @@ class House:
 
     def kept(self) -> dict[int, int]:
         """Distinct readings on the flash, per slot of the device list."""
+        return {slot: len(found) for slot, found in self.kept_readings().items()}
+
+    def kept_readings(self) -> dict[int, set[bytes | int]]:
+        """What makes each reading on the flash itself (promise P4), per slot: its octets, or its capture number."""
         journal = self.journal()
-        values: dict[int, set[bytes]] = {}
+        readings: dict[int, set[bytes | int]] = {}
         for number in range(1, journal.next_capture):
             try:
                 capture = journal.read(number)
             except ValueError:
                 continue
-            if _is_reading(journal, capture):
-                values.setdefault(capture.device, set()).add(capture.value)
-        return {slot: len(found) for slot, found in values.items()}
+            identity = _identity(journal, capture)
+            if identity is not None:
+                readings.setdefault(capture.device, set()).add(identity)
+        return readings
 
     def heap_peak_octets(self) -> int:
         """The most that the firmware's heap held, the twin's own share taken off."""
         return self.world.heap_peak(self.hub)
 
 
-def _is_reading(journal: Journal, capture) -> bool:
-    """Whether there is a measurement in a capture: a control point's answer is kept too, and is none."""
+def _identity(journal: Journal, capture) -> bytes | int | None:
+    """What makes a captured reading itself; None for a control point's answer, which is kept too and is none."""
     session = journal.session_of(capture) or journal.last_session(capture.device)
     uuids = dict(session.characteristics) if session else {}
+    if capture.handle not in uuids:
+        return None
     try:
-        return capture.handle in uuids and bool(drivers.decode(session.row, uuids[capture.handle], capture.value))
+        found = drivers.decode(session.row, uuids[capture.handle], capture.value)
     except PeerError:
-        return True  # octets that nobody understands are kept and delivered as that
+        return int(capture.number)  # octets that nobody understands are kept and delivered as that
+    if not found:
+        return None
+    timed = all(measurement.device_time_state == "ok" for measurement in found)
+    return bytes(capture.value) if timed else int(capture.number)

@@ -5,7 +5,7 @@ import os
 import struct
 from pathlib import Path
 
-from tools.host import image, interpreters
+from tools.host import budget, image, interpreters
 from tools.simulator.air import process
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,6 +18,13 @@ def interpreter() -> tuple[str, ...]:
     """The command of the MicroPython that runs the hub here ($MICROPYTHON32 first)."""
     named = os.environ.get("MICROPYTHON32")
     return (named,) if named else (interpreters.micropython().path,)
+
+
+@functools.cache
+def heap_factor(path: str) -> int:
+    """How much wider everything on this interpreter's heap is than on the hub's."""
+    found = interpreters.probe(path)
+    return budget.HEAP_FACTOR_64_BIT if found is not None and found.bits == 64 else 1
 
 
 def library() -> Path | None:

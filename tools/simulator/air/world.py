@@ -109,7 +109,7 @@ class TwinHub(Hub):
     def _begin(self, cause: int) -> None:
         share = launch.heap_share()
         self.boot(
-            launch.command(self.heap_octets + share),
+            launch.command(self.heap_octets * launch.heap_factor(launch.interpreter()[0]) + share),
             self._environment,
             str(self.world.folder),
             self._log,

@@ -26,6 +26,29 @@ MaxProtocol = TLSv1.2
 """
 
 
+def settings(folder: Path, port: int, address: str = "") -> dict[str, object]:
+    """What a Mosquitto with ca.pem, broker.pem, broker.key and acl in `folder` is told; no address means every one."""
+    return {
+        "listener": f"{port} {address}".strip(),
+        "cafile": folder / "ca.pem",
+        "certfile": folder / "broker.pem",
+        "keyfile": folder / "broker.key",
+        "require_certificate": "true",
+        "use_identity_as_username": "true",
+        "use_username_as_clientid": "true",
+        "acl_file": folder / "acl",
+        "allow_anonymous": "false",
+        "persistence": "false",
+        "max_packet_size": 65536,
+        "log_dest": "stderr",
+    }
+
+
+def write_config(path: Path, told: dict[str, object]) -> None:
+    """A mosquitto.conf."""
+    path.write_text("".join(f"{name} {value}\n" for name, value in told.items()))
+
+
 class BrokerDied(Exception):
     """Mosquitto ended at its start; args[0] is what it said."""
 
@@ -47,30 +70,16 @@ class Mosquitto:
 
     def __enter__(self) -> "Mosquitto":
         folder = Path(self._folder.name)
-        certificate, key = self._identity.save(folder, "broker")
+        self._identity.save(folder, "broker")
         (folder / "ca.pem").write_bytes(self._authority.certificate_pem)
         (folder / "acl").write_text(access.mosquitto_acl())
         os.chmod(folder / "acl", 0o600)
         (folder / "openssl.cnf").write_text(_OPENSSL)
         self.port = _free_port()
-        settings = {
-            "listener": f"{self.port} {_LOOPBACK}",
-            "cafile": folder / "ca.pem",
-            "certfile": certificate,
-            "keyfile": key,
-            "require_certificate": "true",
-            "use_identity_as_username": "true",
-            "use_username_as_clientid": "true",
-            "acl_file": folder / "acl",
-            "allow_anonymous": "false",
-            "persistence": "false",
-            "max_packet_size": 65536,
-            "log_dest": "stderr",
-        }
+        told = settings(folder, self.port, _LOOPBACK)
         if os.geteuid() == 0:
-            settings["user"] = "root"  # else it changes to a user that may not read the folder
-        config = folder / "mosquitto.conf"
-        config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+            told["user"] = "root"  # else it changes to a user that may not read the folder
+        write_config(folder / "mosquitto.conf", told)
         self.start()
         return self
 

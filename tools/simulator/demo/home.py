@@ -4,10 +4,15 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from firmware.measurement import codes
+from firmware.measurement.names import NAMES
 from tools.host import interpreters, library
 from tools.inspect import cose
 from tools.inspect.envelope import decode_receipt, peek
+from tools.simulator.air import launch
+from tools.simulator.demo.choice import DEFAULT, Choice
 from tools.simulator.devices import MedicalDevice, Patient
 from tools.simulator.house import CUFF, HUB, NONIN, SCALE, Arrival, House, Model
 
@@ -45,10 +50,13 @@ class Count:
 class Home(House):
     """Made from one seed; `await start()` before anything else."""
 
-    def __init__(self, seed: int, scenario: str, screen, **options):
+    def __init__(self, seed: int, scenario: str, screen, choice: Choice = DEFAULT, **options):
         kit = KITS[scenario]
+        options = {**choice.options, **options}
         super().__init__(seed, tuple(model for model, _ in kit.devices), **options)
         self._screen = screen
+        self._broker_word = choice.word
+        self._ever_kept: dict[int, set] = {}
         self.envelopes: dict[int, bytes] = {}
         self.receipts: dict[int, bytes] = {}
         patient = Patient(kit.condition, random.Random(f"patient {seed}"))
@@ -88,7 +96,7 @@ class Home(House):
     def press_button(self) -> None:
         """Open the pairing window."""
         super().press_button()
-        self._say("someone presses the hub's button: devices may be paired for five minutes")
+        self._say("the hub's button is pressed: for five minutes, devices may pair")
 
     async def pair(self, device: MedicalDevice, limit_s: float) -> None:
         """Hold the device's button until it and the hub have bonded."""
@@ -100,6 +108,7 @@ class Home(House):
         """Measure, and wait until the device has gone back to sleep."""
         self._press(device)
         await self.until(lambda: not device.unsent() and device.link is None, limit_s, f"{device.MODEL} is read")
+        self._note_kept()
         self._say(f"{device.MODEL}: kept on the hub's flash, and the device was told so", "yellow")
         self._watched(False)
 
@@ -116,8 +125,7 @@ class Home(House):
 
     def _press(self, device: MedicalDevice) -> None:
         entry = device.press(self._measure[device]())
-        shown = ", ".join(quantity.get("value", quantity.get("reason")) for quantity in entry["quantities"])
-        self._say(f"{device.MODEL} shows {shown}", "bold")
+        self._say(f"{device.MODEL} shows {display(entry['quantities'])}", "bold")
         self._watched(True)
 
     def network(self, up: bool) -> None:
@@ -126,10 +134,14 @@ class Home(House):
         self._say("the router works again" if up else "the router goes dark", "green" if up else "red")
 
     async def restart_broker(self) -> None:
-        """Lose every connection, sessions included."""
-        self._say("the broker restarts", "red")
+        """Lose every connection, sessions included. A broker of somebody's own is not ours to end."""
+        ours = not self.outside or self.broker.restarts
+        if ours:
+            self._say("the broker restarts", "red")
+        else:
+            self._say("the hub is cut off from the broker, which is not ours to restart", "red")
         await self.broker.restart(_BROKER_DOWN_S, keep_sessions=False)
-        self._say("the broker is back", "green")
+        self._say("the broker is back" if ours else "the broker can be reached again", "green")
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass, unwatched when it is long."""
@@ -157,14 +169,14 @@ class Home(House):
 
     def facts(self) -> dict:
         """What run.json says of this run's parts."""
-        probe = interpreters.micropython32().probe
-        assert probe is not None  # one that did not answer would not have been chosen
+        probe = interpreters.probe(launch.interpreter()[0])
+        assert probe is not None  # it has just run the hub
         return {
             "hub": HUB,
-            "micropython": probe.version,
+            "micropython": ".".join(map(str, probe.version)),
             "bits": probe.bits,
             "aioble": library.find()[1],
-            "broker": "embedded",
+            "broker": self._broker_word,
             "heap_octets": self.hub.heap_octets,
         }
 
@@ -172,7 +184,7 @@ class Home(House):
         """What the hub is doing, in a few words."""
         if not self.hub.alive:
             return "no power"
-        return "connected to its platform" if self.connected() else "on its own"
+        return "connected to its platform" if self.net.up and self.connected() else "on its own"
 
     def network_words(self) -> str:
         """How the network is."""
@@ -181,17 +193,22 @@ class Home(House):
     def counts(self) -> list[Count]:
         """The table's lines."""
         delivered = self.delivered()
-        kept = self.kept()
+        self._note_kept()
         return [
             Count(
                 device.MODEL,
                 len(device.taken),
-                max(kept.get(slot, 0), delivered.get(device.address, 0)),
+                len(self._ever_kept.get(slot, ())),
                 delivered.get(device.address, 0),
                 "" if device.link is None else "talks to the hub",
             )
             for slot, device in enumerate(self.devices)
         ]
+
+    def _note_kept(self) -> None:
+        """Look at the flash: what is delivered may be erased later, and was kept all the same."""
+        for slot, found in self.kept_readings().items():
+            self._ever_kept.setdefault(slot, set()).update(found)
 
     # -- telling
 
@@ -201,3 +218,22 @@ class Home(House):
     def _watched(self, busy: bool) -> None:
         """Something worth watching happens: take time for it, when somebody looks."""
         self.loop.pace = _PACE_BUSY if busy and self._screen.live else 0
+
+
+def display(quantities: list[dict[str, Any]]) -> str:
+    """What a display shows, in words: 126/60 mmHg (mean 82), pulse 85 bpm."""
+    said = {quantity["code"]: quantity.get("value", quantity.get("reason")) for quantity in quantities}
+    parts = []
+    if codes.PRESS_SYS in said:
+        mean = f" (mean {said.pop(codes.PRESS_MEAN)})" if codes.PRESS_MEAN in said else ""
+        parts = [f"{said.pop(codes.PRESS_SYS)}/{said.pop(codes.PRESS_DIA)} {_unit(quantities[0])}{mean}"]
+    parts += [
+        f"{NAMES[quantity['code']][1]} {said[quantity['code']]} {_unit(quantity)}".rstrip()
+        for quantity in quantities
+        if quantity["code"] in said
+    ]
+    return ", ".join(parts)
+
+
+def _unit(quantity: dict[str, Any]) -> str:
+    return NAMES[quantity["unit"]][1] if "unit" in quantity else ""

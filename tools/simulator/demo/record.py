@@ -13,7 +13,13 @@ from tools.backend.keys import public_jwk
 from tools.inspect import chain, keyfiles, verify
 from tools.simulator.devices import joined_taken
 
+_WRITTEN = ("*.cose", "*.jwk", "taken.jsonl", "readings.jsonl", "run.json")
 _COMPARED = ("kind", "device_time", "quantities", "status")
+
+
+def leftovers(directory: Path) -> list[Path]:
+    """What an earlier run has left in a directory."""
+    return [path for pattern in _WRITTEN for path in directory.glob(pattern)]
 
 
 def write(home, directory: Path, facts: dict[str, Any], wall_s: float) -> dict[str, Any]:

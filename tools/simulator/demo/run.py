@@ -1,20 +1,32 @@
-"""The command `telehub demo`, and one run of the story without a terminal."""
+"""The command `telehub demo`, and one run of the story."""
 
+import signal
+import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from tools.host.output import CommandError, Output
-from tools.simulator.demo import record, story
+from tools.host import library
+from tools.host.output import CommandError, MissingPart, Output, WrongUse
+from tools.simulator.air import launch
+from tools.simulator.air.clock import Deadlock, TimeCeiling
+from tools.simulator.air.process import Stuck
+from tools.simulator.air.world import HubStopped, ProgramFailed
+from tools.simulator.brokers.outside import Unusable
+from tools.simulator.demo import books, choice, picture, record, story
 from tools.simulator.demo.home import KITS, Home
 from tools.simulator.demo.screen import Screen
 from tools.simulator.house import TooLate
+from tools.technician.enrol import EnrolmentFailed
+
+_PAUSE_S = 3600.0
 
 
 class Scenario(StrEnum):
@@ -31,78 +43,102 @@ def command(
     once: Annotated[bool, typer.Option("--once", help="end with the story (without a terminal: always)")] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="the same seed gives the same run")] = 1,
     scenario: Annotated[Scenario, typer.Option(help="a programme's kit of devices")] = Scenario.telehjerte,
+    broker: Annotated[
+        str, typer.Option(metavar="BROKER", help="embedded, mosquitto, or mqtts://host[:port] of your own")
+    ] = choice.EMBEDDED,
+    broker_keys: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="for a broker of your own: certificates and rules")
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="keep what travelled, and the verdict")] = None,
+    svg: Annotated[Path | None, typer.Option("--picture", metavar="FILE", help="draw the run as SVG")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the verdict as one object")] = False,
 ) -> int:
     """Live through two days in a patient's home, and check that every reading arrived once."""
     output = Output(as_json)
     console = Console(quiet=as_json)
-    watched = console.is_terminal and not as_json
-    if out is not None and any(out.glob("*.cose")):
-        raise CommandError(f"{out} holds an earlier run", "name an empty or new directory")
-    scratch = tempfile.TemporaryDirectory(prefix="telehub-")
-    with scratch as folder, Screen(console, live=watched, quiet=as_json) as screen:
-        home = Home(seed, scenario.value, screen)
+    watched = sys.stdout.isatty() and not console.is_dumb_terminal and not as_json
+    choice.check(broker, broker_keys)
+    launch.interpreter()  # MissingPart comes before the story
+    library.find()
+    if out is not None:
+        _take(out)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="telehub-")))
+        chosen = stack.enter_context(choice.chosen(broker, broker_keys, seed))
+        screen = Screen(console, watched, as_json)
+        home = Home(seed, scenario.value, screen, chosen)
+        stack.callback(home.close)
+        page = None
+        if watched and not once:
+            from tools.backend.web.serve import PageServer
+
+            page = stack.enter_context(PageServer(home.database))
+            screen.page = page.url
+        stack.enter_context(screen)
         try:
-            run = live_through(home, screen, out or Path(folder), seed, scenario.value)
-            screen.close()
-            if not as_json:
-                console.print(_table(home, run))
-            if watched and not once:
-                _stay(home, console)
-        finally:
-            home.close()
-    good = "everything that was taken is delivered, once, and verified"
-    verdict = good if run["ok"] else "NOT everything is as it should be"
-    return output.summary("demo", run.pop("ok"), verdict, **run)
+            run = live_through(home, screen, out or folder, seed, scenario.value)
+        except Unusable as error:
+            raise MissingPart(error.args[0], chosen.advice) from None
+        screen.close()
+        end = books.closed(home.counts(), run)
+        if svg is not None:
+            _draw(svg, [*screen.snapshots, end])
+        if not as_json:
+            console.print()
+            console.print(end)
+        if page is not None:
+            _stay(page.url, console)
+    return output.summary("demo", run.pop("ok"), None, **run)
 
 
 def live_through(home: Home, screen: Screen, out: Path, seed: int, scenario: str) -> dict[str, Any]:
     """Tell the story and write what it left; `ok` in the answer says how it went."""
     begun = time.monotonic()
     screen.watch(home)
+    failure = ""
     try:
         home.world.run(home.start())
         home.world.run(story.tell(home, screen))
-        failure = ""
     except TooLate as error:
         failure = f"in time, this did not happen: {error.args[0]}"
+    except (HubStopped, ProgramFailed, EnrolmentFailed, Stuck, Deadlock, TimeCeiling) as error:
+        failure = f"{type(error).__name__}: {error}"
+    if not hasattr(home, "enrolled"):
+        raise CommandError(f"the hub could not be enrolled: {failure}", f"replay it: telehub demo --seed {seed}")
     facts = {"seed": seed, "scenario": scenario, **home.facts(), "failure": failure}
     return record.write(home, out, facts, wall_s=round(time.monotonic() - begun, 1))
 
 
-def _table(home: Home, run: dict[str, Any]) -> Table:
-    """The books, closed."""
-    table = Table(title="Two days at home", title_justify="left", show_footer=True)
-    table.add_column("device", footer="all")
-    for title in ("taken", "kept", "delivered"):
-        table.add_column(title, justify="right", footer=str(run[title]))
-    for row in home.counts():
-        table.add_row(row.name, str(row.taken), str(row.kept), str(row.delivered))
-    per_reading = run["envelope_octets"] / run["delivered"] if run["delivered"] else 0
-    table.caption_justify = "left"
-    table.caption = "\n".join(
-        (
-            f"chain          {run['envelopes']} envelopes, {'complete' if run['chain_complete'] else 'NOT complete'}",
-            f"signatures     {run['verified']} readings verified by an independent library",
-            f"lost, doubled  {run['lost']}, {run['doubled']}",
-            f"flash          {run['programmed_octets']} octets programmed, {run['erases']} sectors erased",
-            f"envelopes      {per_reading:.0f} octets a reading",
-            f"heap           {run['heap_peak_octets']} octets at most, of {run['heap_octets']}",
-        )
-        + ((run["failure"],) if run["failure"] else ())
-    )
-    return table
+def _take(out: Path) -> None:
+    """See that the directory is there, can be written to, and holds no earlier run."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise WrongUse(f"{out} cannot be written to: {error.strerror}", "--out DIR, a new one of yours") from None
+    if record.leftovers(out):
+        raise WrongUse(f"{out} holds an earlier run", "--out DIR, a new or an empty one")
 
 
-def _stay(home: Home, console: Console) -> None:
-    """Show the platform's page until the person has seen enough."""
-    from tools.backend.web.serve import PageServer
+def _draw(path: Path, parts: list[Any]) -> None:
+    try:
+        picture.draw(path, *parts)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}", "--picture FILE.svg") from None
 
-    with PageServer(home.database, "127.0.0.1", 0) as page:
-        console.print(f"The platform's page shows these readings: {page.url}   (Ctrl-C ends it)")
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            console.print()
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """A request to end is as good as Ctrl-C: hub, broker and page end with us."""
+    raise KeyboardInterrupt
+
+
+def _stay(url: str, console: Console) -> None:
+    """Leave the platform's page open until the person has seen enough."""
+    console.print(f"\nThe platform's page stays open: {url}   (Ctrl-C ends it)", soft_wrap=True)
+    try:
+        while True:
+            time.sleep(_PAUSE_S)
+    except KeyboardInterrupt:
+        console.print()

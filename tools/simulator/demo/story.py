@@ -79,6 +79,7 @@ async def tell(home, screen) -> None:
     await home.until(home.delivering, _DELIVERED_S, "the backlog moves")
     await home.restart_broker()
     await home.until(home.all_delivered, 2 * _DELIVERED_S, "everything is delivered")
+    screen.snapshot()
 
     screen.chapter(END.title, END.text)
     await home.sleep(10 * _HOUR_S)

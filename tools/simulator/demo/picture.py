@@ -1,0 +1,20 @@
+"""A run as a picture: `telehub demo --once --picture FILE.svg` (the README's is made by `make picture`)."""
+
+import io
+import re
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+
+COLUMNS = 80
+
+
+def draw(path: Path, *parts: RenderableType) -> None:
+    """Write the parts as they stand on a terminal, one below the other."""
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    for part in parts:
+        console.print(part)
+    svg = console.export_svg(title="telehub demo", unique_id="telehub")
+    # Rich names web fonts; a picture must not ask anybody for anything.
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL).replace("Fira Code, monospace", "monospace")
+    path.write_text(svg)
