@@ -39,6 +39,61 @@ def test_a_deadlock_and_the_ceiling_end_the_run():
     loop.close()
 
 
+class _Actor:
+    def __init__(self, due):
+        self.due = due
+
+    def run(self):
+        """Not run here."""
+
+
+def test_what_is_still_to_come_in_a_moment_is_known():
+    """Who polls without waiting is told so; else the poll needs no exchange with the air."""
+    loop = VirtualLoop()
+    one = _Actor(0.0)
+    loop.actors.append(one)
+    assert not loop.is_pending(one)
+    loop.call_at(1.0, lambda: None)
+    assert not loop.is_pending(one)
+    loop.call_soon(lambda: None)
+    assert loop.is_pending(one)
+    loop.run_until_complete(asyncio.sleep(0))
+    assert not loop.is_pending(one)
+    loop.call_at(0.0, lambda: None)
+    assert loop.is_pending(one)
+    loop._scheduled.clear()
+    loop.actors.append(_Actor(5.0))
+    assert not loop.is_pending(one)
+    loop.actors.append(_Actor(0.0))
+    assert loop.is_pending(one)
+    loop.close()
+
+
+_POLLS = """
+import select, asyncio, time
+flag = asyncio.ThreadSafeFlag()
+asked = select.poll()
+asked.register(flag, select.POLLIN)
+ready, begun = 0, time.ticks_ms()
+for _ in range(500):
+    ready += len(list(asked.ipoll(0)))
+flag.set()
+ready += len(list(asked.ipoll(0)))
+result = str((ready, time.ticks_ms() - begun))
+"""
+
+
+@pytest.mark.needs("micropython")
+@pytest.mark.parametrize("preempted", [False, True])
+def test_a_poll_of_no_time_takes_none_and_is_a_point_of_preemption(preempted):
+    """500 of them exchange nothing with the air, unless a seed may hold the hub up at each."""
+    with World(1, preemption=Preemption(1e-9) if preempted else None) as world:
+        hub = world.add_hub()
+        ready, ticks = json.loads("[" + world.run(world.run_program(hub, _POLLS)).strip("()") + "]")
+        assert ready == 1 and ticks == 0
+        assert (hub.counters.waits > 500) is preempted
+
+
 def test_an_error_in_a_callback_ends_the_run():
     """It must not vanish in a log."""
     loop = VirtualLoop()

@@ -98,6 +98,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         timer._scheduled = True
         return timer
 
+    def is_pending(self, actor) -> bool:
+        """Whether anything but this actor is still to run at the present moment."""
+        now_s = self._now_s + SAME_MOMENT_S
+        if self._ready or (self._scheduled and self._scheduled[0]._when <= now_s):
+            return True
+        return any(other.due <= now_s for other in self.actors if other is not actor) or self._watches_real()
+
     def fail(self, error: BaseException) -> None:
         """End the run with `error`: the first one counts."""
         if self.failure is None:

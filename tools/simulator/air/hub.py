@@ -244,6 +244,8 @@ class Hub:
         if self._changed:
             kind |= process.CHANGED
             self._changed = False
+        if self._queue or self._woken or self.loop.is_pending(self):
+            kind |= process.PENDING
         self._process.send(kind, code, error, self.chip_ms() & 0xFFFFFFFF, payload)
 
     def _deliver(self, code: int, payload: bytes, then) -> None:

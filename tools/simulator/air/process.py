@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 ANSWER, EVENT, WAKE = 0, 1, 2
 CHANGED = 0x80  # set in the kind: sockets may have changed since the last frame, so ask them again
+PENDING = 0x40  # set in the kind: something is still to come in this moment, so a wait of no time is no waste
 SOCKET_OPS, SOCKET_POLL = range(50, 80), 53
 RESULT, WAIT, RESET, CHARGE, HEAP, POINT, PROGRAM_RESULT = 0, 255, 254, 253, 252, 251, 250
 

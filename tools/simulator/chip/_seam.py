@@ -20,6 +20,7 @@ _POINT = const(251)
 
 _EVENT = const(1)
 _CHANGED = const(0x80)
+_PENDING = const(0x40)
 
 _HEADER_OCTETS = const(10)
 _BUFFER_OCTETS = const(640)  # the longest event: a value of ATT MTU 517 with its fields
@@ -27,6 +28,7 @@ _HEAP_SAMPLE_WAITS = const(64)  # a collection at each wait would be the largest
 
 now = 0  # virtual milliseconds on this chip's counter, never wrapped here
 generation = 0  # counts up when a socket may have changed: what was asked of one in this generation still holds
+pending = True  # whether a wait of no time could bring anything
 depth = 0  # how many event handlers are running
 preempted = False  # set by _boot when the air delivers events at every seam call
 heap_share = 0  # octets of the twin itself, told by _boot
@@ -73,13 +75,14 @@ def _send(op, payload):
 
 def _frame():
     """Read one header into `_kind`; return the payload's length."""
-    global now, generation, _kind
+    global now, generation, pending, _kind
     _read(_header, _HEADER_OCTETS)
     now = _header[6] | _header[7] << 8 | _header[8] << 16 | _header[9] << 24
     _kind = _header[2]
     if _kind & _CHANGED:
         generation += 1
-        _kind &= ~_CHANGED
+    pending = bool(_kind & _PENDING)
+    _kind &= ~(_CHANGED | _PENDING)
     return _header[0] | _header[1] << 8
 
 
@@ -171,6 +174,8 @@ def charge(name):
 def sample_heap():
     """Tell the air when more octets are alive than ever before (the twin's own share taken off)."""
     global _heap_peak
+    if gc.mem_alloc() - heap_share <= _heap_peak:
+        return  # not even with what a collection would free
     gc.collect()
     alive = gc.mem_alloc() - heap_share
     if alive > _heap_peak:

@@ -84,6 +84,8 @@ class poll:
         if ready:
             return ready
         if timeout_ms == 0:
+            if not _seam.pending and not _seam.preempted:
+                return ready
             _seam.wait(0)
             return self._ready()
         end = _seam.now + timeout_ms
