@@ -11,12 +11,13 @@ import typer.core
 import typer.main
 from typer._click.exceptions import ClickException, UsageError
 
-from tools.host.output import BAD, DONE, CommandError, WrongUse, report
+from tools.host.output import DONE, CommandError, WrongUse, report
 
 # name → module and the function (or Typer group) in it. One whose module is not in the tree is no command.
 COMMANDS = {
     "demo": ("tools.simulator.demo", "command"),
     "verify": ("tools.inspect.verify", "command"),
+    "journal": ("tools.inspect.journal", "command"),
     "backend": ("tools.backend.command", "command"),
     "bench": ("tools.host.bench", "command"),
     "size": ("tools.host.size", "command"),
@@ -76,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
     except ClickException as error:
         return report(CommandError(error.format_message()), as_json)
     except (typer.Abort, KeyboardInterrupt):
-        return BAD
+        return report(CommandError("stopped before it was done"), as_json)
     except BrokenPipeError:
         return DONE  # the reader has seen enough
     return code if isinstance(code, int) else DONE

@@ -27,6 +27,7 @@ class MainLane:
         self.at = UNITS
         self.ready_end = 1  # generations below it were prepared
         self.snapshot_generation = 0  # of the newest sector with a valid snapshot
+        self.closed = 0  # the oldest generation that holds a plan which that snapshot calls open and is not
         self.start = bytearray(self.count)
         self.opened_at = array("I", [0] * self.count)  # next capture's number when a sector was opened
         self.moved_low = array(
@@ -88,6 +89,17 @@ class MainLane:
                 return self.sectors.sector(MAIN, self.generation) * UNITS + at
         raise OSError(_EIO)
 
+    def snapshot(self):
+        """Put all that is known on flash once more."""
+        self.append(records.KIND_SNAPSHOT, self._index.snapshot())
+        self.snapshot_generation, self.closed = self.generation, 0
+
+    def closes(self, place):
+        """Note that a receipt needs the plan at this place, which alone says what is done, until the next snapshot."""
+        generation = self.generation_of(place)
+        if generation < self.snapshot_generation and (self.closed == 0 or generation < self.closed):
+            self.closed = generation
+
     def moved(self, low, high):
         """Note that a record about these captures was moved into this sector."""
         index = self.generation % self.count
@@ -116,7 +128,7 @@ class MainLane:
                 self.at = at + units_for(len(payload))
                 if self._write(at, payload):
                     if payload[0] == records.KIND_SNAPSHOT:
-                        self.snapshot_generation = generation
+                        self.snapshot_generation, self.closed = generation, 0
                     break
 
     def _open(self):

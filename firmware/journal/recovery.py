@@ -96,16 +96,18 @@ class Recovery:
     def _newest(self, lane, generation):
         """The newest generation with records, from one that is known to have some (0: none is)."""
         heads = self._heads[lane]
-        count = len(heads)
         if generation == 0:
             for known in sorted([head for head in heads if head], reverse=True):
                 if self._any(lane, known):
                     generation = known
                     break
-        while generation and heads[(generation + 1) % count] in (0, generation + 1):
-            if not self._any(lane, generation + 1):
+        # A sector that could not be erased, or holds nothing but a head, was passed over: look behind it, too.
+        for known in sorted([head for head in heads if generation and head > generation], reverse=True):
+            if self._any(lane, known):
+                generation = known
                 break
-            generation += 1
+        while generation and heads[(generation + 1) % len(heads)] == 0 and self._any(lane, generation + 1):
+            generation += 1  # its head rotted
         return generation
 
     def _prepared(self, lane, generation):
@@ -183,6 +185,7 @@ class Recovery:
         index = self._index
         if kind == records.KIND_SNAPSHOT:
             index.load(body, self._main.body)
+            self._main.closed = 0
         elif kind == records.KIND_CHAIN:
             index.new_chain(records.unpack_chain(body))
         elif kind == records.KIND_BOOT:
@@ -198,7 +201,13 @@ class Recovery:
             plan, described = records.unpack_plan(body)
             index.add_plan(place, plan, described)
         elif kind == records.KIND_RECEIPT:
-            index.add_receipt(struct.unpack_from("<I", body, 0)[0])
+            sequence = struct.unpack_from("<I", body, 0)[0]
+            plan = index.plan(sequence)
+            if plan is not None:
+                self._main.closes(plan.place)
+                if not plan.captures:
+                    self._note("record")  # what it was for is lost, and waits again
+            index.add_receipt(sequence)
         elif kind == records.KIND_COPY:
             number = records.number_of(body)
             self._moved(generation, number, number + 1)

@@ -42,11 +42,11 @@ class Upkeep:
                 return False
             if tail >= main.generation:
                 return False
-            if tail >= main.snapshot_generation:  # what was known is only in the tail itself
-                main.append(records.KIND_SNAPSHOT, self._index.snapshot())
-                main.snapshot_generation = main.generation
-                return True
             try:
+                # What was known is only in the tail itself, or what a receipt since then was for.
+                if tail >= main.snapshot_generation or 0 < main.closed <= tail:
+                    main.snapshot()
+                    return True
                 if self._move_next(tail):
                     return True
             except Full:

@@ -8,7 +8,7 @@ from firmware.contracts import Full, OutOfTurn
 from firmware.journal.journal import Journal
 from firmware.journal.records import Plan, Receipt, Session
 from tests.journal.owner import Owner
-from tools.simulator.nor import Nor
+from tools.simulator.nor import Nor, PowerCut
 
 
 def _journal(sectors=8, seed=1):
@@ -54,6 +54,31 @@ def test_a_program_that_fails_goes_to_the_next_unit_then_to_the_reserve_sector(s
     assert journal.read(2).value == b"kept all the same"
     again = _again(flash)
     assert [again.read(n).value for n in again.pending(9)] == [b"a value of 19 octet", b"kept all the same"]
+
+
+@pytest.mark.promise("P5")
+@pytest.mark.parametrize("seed", range(40))
+def test_a_sector_that_was_passed_over_hides_none_behind_it(seed):
+    """Erases and programs that fail leave sectors out; what was planned behind them is known after the next boot."""
+    chance = random.Random(seed)
+    flash, journal = _journal(sectors=16)
+    for number in range(1, 160):
+        if chance.random() < 0.2:
+            flash.refuse_erase(chance.randint(0, 3))
+            flash.refuse_program(chance.randint(0, 6))
+        try:
+            journal.session(_session(number))
+            captured = _capture(journal)
+            journal.plan(_plan(journal, ((captured, 1),)))
+            journal.receipt(Receipt(journal.next_sequence - 1, 0, 0))
+        except (Full, OSError):
+            pass
+        while journal.tidy():
+            pass
+        if number % 8 == 0:
+            again = _again(flash)
+            assert again.next_sequence == journal.next_sequence and again.last_hash == journal.last_hash
+            assert again.next_capture == journal.next_capture
 
 
 @pytest.mark.promise("P1")
@@ -287,3 +312,36 @@ def test_room_leaves_the_reserve_sector_out():
         _capture(journal)
     assert journal._captures.spare() == 1
     _capture(journal)  # but a reading is worth more than the reserve
+
+
+@pytest.mark.promise("P4")
+@pytest.mark.promise("P6")
+def test_a_receipt_outlives_its_plan_though_a_cut_tore_the_snapshot_between():
+    """The last whole snapshot calls the plan open, the receipt stands behind it, and the plan's sector is erased."""
+    flash, journal = _journal(7)
+    main = journal._main
+
+    def until_sector_changes(owner):
+        generation = owner._main.generation
+        while owner._main.generation == generation:
+            owner.session(_session(owner.boot, owner.boot))
+
+    _capture(journal)
+    journal.plan(_plan(journal, ((1, 1),)))
+    until_sector_changes(journal)  # its snapshot calls the plan open
+    journal.receipt(Receipt(1, 0, 0))
+    while main.at < 252:
+        journal.session(_session(2))
+    flash.cut_at(octet=16 + 32 + 20)  # "next", then "open", then in the snapshot
+    with pytest.raises(PowerCut):
+        until_sector_changes(journal)
+    flash.power_on()
+    journal = Journal(flash, random.Random(2).randbytes)
+    assert journal._main.snapshot_generation < journal._main.generation
+    plan_sector = journal._sectors.sector(1, 1)
+    erases = flash.erases_by_sector[plan_sector]
+    while flash.erases_by_sector[plan_sector] == erases:
+        journal.session(_session(9, journal.boot))
+        while journal.tidy():
+            pass
+        assert Journal(flash.copy(), random.Random(3).randbytes).waiting() == 0

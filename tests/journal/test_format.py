@@ -1,87 +1,20 @@
-"""Another reader, written from FORMAT.md alone with the standard library, reads what the journal wrote."""
-
-import struct
-import zlib
+"""The second reader (tools/inspect), written from FORMAT.md alone, reads what the journal wrote."""
 
 import pytest
 
 from tests.journal.owner import Owner
-
-_UNIT = 16
-
-
-def _crc(octets, before=0):
-    return zlib.crc32(octets, before)
+from tools.inspect import journal_state
 
 
-def _heads(image):
-    """FORMAT.md 1 and 2: {(lane, generation): sector}, and the salt."""
-    total = len(image) // 4096
-    captures = max(3, total * 3 // 8)
-    found, salts = {}, set()
-    for sector in range(total):
-        head = image[sector * 4096 : sector * 4096 + 96]
-        if head[:3] != b"TJ\x01" or struct.unpack("<I", head[84:88])[0] != _crc(head[:84]):
-            continue
-        lane, generation, salt, c, n = struct.unpack("<BI8sHH", head[3:20])
-        assert (c, n) == (captures, total)
-        assert sector == (captures + generation % (total - captures) if lane else generation % captures)
-        found[lane, generation] = sector
-        salts.add(salt)
-    assert len(salts) == 1
-    return found, salts.pop()
-
-
-def _frames(image, sector, lane, generation, salt):
-    """FORMAT.md 3: (unit, payload) of each valid frame."""
-    prefix = _crc(bytes([lane]) + generation.to_bytes(4, "little"), _crc(salt))
-    unit, base = 6, sector * 4096
-    while unit < 256:
-        at = base + unit * _UNIT
-        word, crc = struct.unpack("<HI", image[at : at + 6])
-        size = word & 1023
-        units = -(-(size + 6) // _UNIT)
-        good = 1 <= size <= 1000 and unit + units <= 256
-        good = good and (sum(image[at + 2 : at + 6]) + size % 256 + size // 256) % 64 == word >> 10
-        rest = image[at + 6 : at + units * _UNIT]
-        if good and _crc(rest, _crc(struct.pack("<BH", unit, size), prefix)) == crc:
-            yield unit, rest[:size]
-            unit += units
-        else:
-            unit += 1
-
-
-def _capture(octets):
-    number, _handle, _device, _flags = struct.unpack("<IHBB", octets[:8])
-    visit, boot = int.from_bytes(octets[8:11], "little"), int.from_bytes(octets[11:14], "little")
-    return number, (boot, visit, octets[23:])
-
-
-def _dump(image):
-    """All captures, copies included; the newest snapshot and what follows it."""
-    found, salt = _heads(image)
-    captures, after = {}, []
-    for (lane, generation), sector in sorted(found.items()):
-        for _unit, payload in _frames(image, sector, lane, generation, salt):
-            if lane == 0 or payload[0] == 11:
-                number, facts = _capture(payload[lane:])
-                assert captures.setdefault(number, facts) == facts
-            elif payload[0] == 3:
-                after = [payload]
-            else:
-                after.append(payload)
-    return captures, after
-
-
-@pytest.mark.parametrize("erased", ["ff", "noise"])
-@pytest.mark.parametrize("turns", [2, 70])
-def test_another_reader_finds_what_waits_the_chain_and_the_last_numbers(erased, turns):
+def _used(erased, turns):
     owner = Owner(7, erased, seed=turns)
     owner.start()
     for turn in range(turns):
         owner.session()
         for _value in range(3):
             owner.capture(5 + turn % 40)
+        owner.fix()
+        owner.describe()
         owner.plan(2)
         owner.receipt()
         owner.tidy()
@@ -90,17 +23,36 @@ def test_another_reader_finds_what_waits_the_chain_and_the_last_numbers(erased, 
             owner.receipt()
             owner.receipt()
             owner.start()
-    captures, after = _dump(owner.flash.image())
-    for number in set(owner.kept) - owner.done:
-        assert captures[number] == owner.kept[number]
-    base = "<8s8sIIIIII32sHBBBBB"
-    facts = struct.unpack_from(base, after[0], 1)
-    done, at = [], 1 + struct.calcsize(base)
-    for index in range(facts[10]):
-        done.append(struct.unpack_from("<II", after[0], at + 8 * index))
-    sequences = [facts[6]] + [struct.unpack_from("<I", one, 1)[0] for one in after if one[0] == 9]
-    boots = [facts[4] & 0x7FFFFFFF] + [struct.unpack_from("<I", one, 1)[0] for one in after if one[0] == 5]
-    assert facts[0] == owner.journal.chain or turns == 2
-    assert max(sequences) == owner.sequence and max(boots) == owner.boot
-    freed = {number for low, high in done for number in range(low, high)}
-    assert freed <= owner.done
+    return owner
+
+
+@pytest.mark.parametrize("erased", ["ff", "noise"])
+@pytest.mark.parametrize("turns", [2, 70])
+def test_another_reader_finds_what_waits_what_is_open_and_the_last_numbers(erased, turns):
+    owner = _used(erased, turns)
+    journal = journal_state.read(owner.flash.image())
+    state = journal.state
+    assert state.chain == owner.chain.hex() and state.boot == owner.boot
+    assert (state.next_capture, state.last_sequence) == (owner.journal.next_capture, owner.sequence)
+    assert state.last_hash == owner.hash.hex()
+    assert journal.waiting == sorted(set(owner.kept) - owner.done)
+    assert sorted(state.plans) == sorted(owner.plans)
+    for sequence, plan in owner.plans.items():
+        record = state.plans[sequence].record
+        assert [tuple(one) for one in record["captures"]] == list(plan.captures)
+        assert (record["hash"], record["kid"], record["fix_mono_ms"]) == (
+            plan.hash.hex(), plan.kid.hex(), plan.fix_mono_ms,
+        )  # fmt: skip
+    for number in journal.waiting:
+        capture = journal.captures[number]
+        assert (capture["boot"], capture["visit"], capture["octets"]) == owner.kept[number]
+        session = owner.sessions[capture["boot"], capture["visit"]]
+        found = state.sessions[capture["boot"], capture["visit"]]
+        assert (found["row"], found["device_clock"], found["offset_min"]) == ("cuff", b"clock", -60)
+        assert tuple(found["characteristics"]) == session.characteristics
+        fix = owner.fixes[capture["boot"]]
+        assert (state.fix_of(capture["boot"])["time_s"], state.fix_of(capture["boot"])["mono_ms"]) == (
+            fix.time_s, fix.mono_ms,
+        )  # fmt: skip
+    assert state.descriptions == owner.told
+    assert not [finding for finding in journal.findings if finding.corrupt], journal.findings
