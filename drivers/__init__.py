@@ -30,6 +30,34 @@ ROWS = {
     "pulse_oximeter_continuous": "pulse_oximeter",
     "nonin_3230": "nonin",
     "nonin_3230_continuous": "nonin",
+    "ad_ua656ble": "blood_pressure",
+    "ad_ua1200ble": "blood_pressure",
+    "omron_blood_pressure": "blood_pressure",
+    "beurer_bm57": "blood_pressure",
+    "beurer_bm85": "beurer_bm85",
+    "medisana_bu5": "blood_pressure",
+    "sanitas_sbm": "blood_pressure",
+    "blood_pressure_enhanced": "blood_pressure_enhanced",
+    "ad_uc421ble": "weight_scale",
+    "body_composition": "body_composition",
+    "beurer_bf720": "beurer_scale",
+    "beurer_bf105": "beurer_scale",
+    "beurer_bf500": "beurer_scale",
+    "beurer_bf788": "beurer_scale",
+    "beurer_bf950": "beurer_scale",
+    "thermometer": "thermometer",
+    "ad_ut201ble": "thermometer",
+    "taidoc_thermometer": "thermometer",
+    "heart_rate_strap": "heart_rate",
+    "glucose_meter": "glucose",
+    "contour_next": "glucose",
+    "accu_chek_guide": "glucose",
+    "cgm": "cgm",
+    "health_sensor": "health_sensor",
+    "spirometer": "health_sensor",
+    "berrymed_bm1000": "oximeters",
+    "jumper_oximeter": "oximeters",
+    "beurer_po60": "oximeters",
 }
 
 # decoders: uuid -> function(octets) -> list of measurements. rows: every row that this file serves. joints:
@@ -56,6 +84,8 @@ Row = namedtuple(
         "name_prefixes",
         "company",
         "pairing_mode",  # "limited": a limited-discoverable advert asks for pairing and has no data
+        # None, or where an advert of `company` says by bits what it wants: (octet, its pairing bit, its data bit)
+        "advert_bits",
         # The link
         "bonds",  # False: this device cannot bond, and its readings say so
         "bond_first",  # bond or encrypt before any discovery: some switch off otherwise
@@ -65,7 +95,9 @@ Row = namedtuple(
         "clock_write",  # False: writing breaks this device
         # The data
         "subscribe",  # (uuid, "indicate" | "notify") in this order; what a device lacks is passed over
+        "consent",  # the device gives nothing of a user before his consent code (2A9F); codes come by order
         "racp",  # what to write to 2A52 after everything is subscribed; never a delete
+        "starts",  # (uuid, octets) to write then, in this order: what makes the device send; never a delete
         "sampling",  # of the streams among `subscribe`
         "features",  # uuid to read with the description
         "mtu",  # exchange it before discovery: values may pass 20 octets
@@ -83,13 +115,16 @@ _DEFAULTS = {
     "name_prefixes": (),
     "company": None,
     "pairing_mode": None,
+    "advert_bits": None,
     "bonds": True,
     "bond_first": False,
     "services": (),
     "clock": None,
     "clock_write": True,
     "subscribe": (),
+    "consent": False,
     "racp": None,
+    "starts": (),
     "sampling": (),
     "features": None,
     "mtu": False,

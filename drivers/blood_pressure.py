@@ -56,7 +56,7 @@ def decode(octets) -> list:
     return [measurement]
 
 
-_standard = make(
+STANDARD = make(
     "blood_pressure",
     "Blood pressure monitor (standard)",
     services=(_SERVICE,),
@@ -68,22 +68,44 @@ _standard = make(
     value_octets_max=19,
 )
 
+# Switches itself off when it is discovered before it is bonded (error E10). Bonds by Just Works. Its clock is in the
+# health service. It sends what it holds, oldest first, deletes each reading once confirmed, hangs up.
+_and = make(
+    "ad_ua651ble",
+    "A&D UA-651BLE",
+    STANDARD,
+    name_prefixes=("A&D_UA-651BLE",),
+    pairing_mode="limited",
+    bond_first=True,
+    burst=30,  # its memory
+)
+
+# Beurer and its kin send all of their memory, oldest first, each time, and hang up within a second or two.
+BEURER = make("beurer_bm57", "Beurer BM57", STANDARD, name_prefixes=("BM57",), memory="all", burst=120)
+
+DECODERS = {_MEASUREMENT: decode, _INTERMEDIATE_CUFF: nothing, _FEATURE: nothing, _DATE_TIME: nothing}
+
 DRIVER = Driver(
-    {_MEASUREMENT: decode, _INTERMEDIATE_CUFF: nothing, _FEATURE: nothing, _DATE_TIME: nothing},
+    DECODERS,
     (
-        _standard,
-        # Switches itself off when it is discovered before it is bonded (error E10). Bonds by Just Works. Its
-        # clock is in the health service. It sends what it holds, oldest first, deletes each reading once
-        # confirmed, hangs up.
+        STANDARD,
+        _and,
+        make("ad_ua656ble", "A&D UA-656BLE", _and, name_prefixes=("A&D_UA-656BLE",)),
+        make("ad_ua1200ble", "A&D UA-1200BLE", _and, name_prefixes=("UA-1200BLE", "A&D_UA-1200BLE")),
+        # Its clock must never be written. An advert says by its bits whether it wants to be paired or has data.
         make(
-            "ad_ua651ble",
-            "A&D UA-651BLE",
-            _standard,
-            name_prefixes=("A&D_UA-651BLE",),
-            pairing_mode="limited",
+            "omron_blood_pressure",
+            "Omron blood pressure monitor (BLEsmart)",
+            STANDARD,
+            name_prefixes=("BLEsmart_", "HEM-"),
+            company=0x020E,
+            advert_bits=(1, 0x08, 0x40),
             bond_first=True,
-            burst=30,  # its memory
+            clock_write=False,
         ),
+        BEURER,
+        make("medisana_bu5", "Medisana BU 5xx", BEURER, name_prefixes=("1490BS", "1872B")),
+        make("sanitas_sbm", "Sanitas SBM", BEURER, name_prefixes=("SBM",)),
     ),
     {},
 )

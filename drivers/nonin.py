@@ -30,9 +30,7 @@ def decode(octets) -> list:
         "pulse_oximetry_continuous",
         (
             (codes.SPO2, "no_reading") if spo2 == _NO_SPO2 else (codes.SPO2, spo2, 0, codes.PERCENT),
-            (codes.PULSE_OXIMETER, "no_reading")
-            if pulse == _NO_PULSE
-            else (codes.PULSE_OXIMETER, pulse, 0, codes.BPM),
+            (codes.PULSE_OXIMETER, "no_reading") if pulse == _NO_PULSE else (codes.PULSE_OXIMETER, pulse, 0, codes.BPM),
             (codes.PULSE_AMPLITUDE, octets[3] << 8 | octets[4], -2, codes.PERCENT),
         ),
         len(octets) - 10,

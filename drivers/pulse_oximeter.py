@@ -41,7 +41,6 @@ _SAYS = (
 _SAYS_MASK = const(0xBE00)
 
 
-
 _SPOT_LENGTHS = lengths(5, (7, 2, 3, 2))
 _CONTINUOUS_LENGTHS = lengths(5, (4, 4, 2, 3, 2))
 

@@ -7,7 +7,7 @@ kg is (80000, -3). What the scale's display can show is coarser and stands in 2A
 from micropython import const
 
 from drivers import Driver, make
-from drivers.formats import extra, lengths, need, nothing, take_time
+from drivers.formats import extra, lengths, need, nothing, take_time, uuid128
 from firmware.measurement import codes
 from firmware.measurement.measurement import Measurement
 
@@ -15,6 +15,8 @@ _SERVICE = const(0x181D)
 _MEASUREMENT = const(0x2A9D)
 _FEATURE = const(0x2A9E)
 _DATE_TIME = const(0x2A08)
+_VENDOR_SERVICE = uuid128("23434100-1FE4-1EFF-80CB-00FF78297D8B")
+_VENDOR_MEASUREMENT = uuid128("23434101-1FE4-1EFF-80CB-00FF78297D8B")
 
 _IMPERIAL = const(0x01)
 _HAS_TIME = const(0x02)
@@ -63,7 +65,7 @@ def decode(octets) -> list:
     return [measurement]
 
 
-_standard = make(
+STANDARD = make(
     "weight_scale",
     "Weight scale (standard)",
     services=(_SERVICE,),
@@ -75,21 +77,24 @@ _standard = make(
     value_octets_max=15,
 )
 
+DECODERS = {_MEASUREMENT: decode, _VENDOR_MEASUREMENT: decode, _FEATURE: nothing, _DATE_TIME: nothing}
+
+# Of the same family as the UA-651BLE cuff: bond before discovery, clock in the health service, oldest first. Old
+# firmware has the same value in a service of its own.
+_and = make(
+    "ad_uc352ble",
+    "A&D UC-352BLE",
+    STANDARD,
+    name_prefixes=("A&D_UC-352BLE",),
+    pairing_mode="limited",
+    bond_first=True,
+    services=(_SERVICE, _VENDOR_SERVICE),
+    subscribe=STANDARD.subscribe + ((_VENDOR_MEASUREMENT, "indicate"),),
+    burst=90,  # its memory
+)
+
 DRIVER = Driver(
-    {_MEASUREMENT: decode, _FEATURE: nothing, _DATE_TIME: nothing},
-    (
-        _standard,
-        # Of the same family as the UA-651BLE cuff: bond before discovery, clock in the health service, oldest
-        # first.
-        make(
-            "ad_uc352ble",
-            "A&D UC-352BLE",
-            _standard,
-            name_prefixes=("A&D_UC-352BLE",),
-            pairing_mode="limited",
-            bond_first=True,
-            burst=90,  # its memory
-        ),
-    ),
+    DECODERS,
+    (STANDARD, _and, make("ad_uc421ble", "A&D UC-421BLE", _and, name_prefixes=("A&D_UC-421BLE", "UC-421BLE"))),
     {},
 )

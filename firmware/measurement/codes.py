@@ -58,7 +58,7 @@ _OXIMETRY = ((SPO2, PERCENT), (PULSE_OXIMETER, BPM), (PULSE_AMPLITUDE, PERCENT))
 # kind -> (its number, its quantities in this order with the usual unit of each). A measurement may lack some
 # of its kind's quantities and never has others; what is left keeps the order. None: an open kind, whose
 # measurements say the code and the unit of each quantity themselves.
-KINDS = {
+KINDS: dict = {
     "blood_pressure": (1, ((PRESS_SYS, MMHG), (PRESS_DIA, MMHG), (PRESS_MEAN, MMHG), (PULSE_CUFF, BPM))),
     "body_weight": (2, ((BODY_MASS, KG), (BMI, KG_PER_M2), (BODY_HEIGHT, METRE))),
     "pulse_oximetry": (3, _OXIMETRY),  # a spot check: MDC_MODALITY_SPOT, 2::19516

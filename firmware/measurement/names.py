@@ -183,7 +183,7 @@ STATUSES = {
     "pulse_oximetry_slow": _OXIMETRY,
     "nonin": (None, "weak_signal", "smart_point", "searching", "finger_in_place", "low_battery", "encrypted"),
     "berrymed": (None, None, None, None, "no_signal", "probe_unplugged", None, None)
-    + (None, None, None, None, "no_finger", "searching"),
+    + ("no_finger", "searching"),
     "heart_rate": ((0, ("contact_not_supported", "contact_not_supported", "not_detected", "detected")),),
     "blood_glucose": (
         "battery_low",

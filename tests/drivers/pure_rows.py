@@ -57,14 +57,14 @@ def test_a_new_model_of_a_known_family_is_one_row():
     standard = drivers.row("ad_ua651ble")
     known = blood_pressure.DRIVER
     try:
-        drivers.ROWS["ad_ua656ble"] = "blood_pressure"
-        new = drivers.make("ad_ua656ble", "A&D UA-656BLE", standard, name_prefixes=("A&D_UA-656BLE",))
+        drivers.ROWS["ad_ua999ble"] = "blood_pressure"
+        new = drivers.make("ad_ua999ble", "A&D UA-999BLE", standard, name_prefixes=("A&D_UA-999BLE",))
         blood_pressure.DRIVER = drivers.Driver(known.decoders, known.rows + (new,), known.joints)
-        assert drivers.row("ad_ua656ble").bond_first
-        assert len(drivers.decode("ad_ua656ble", 0x2A35, b"\x00\x78\x00\x50\x00\x5d\x00")) == 1
+        assert drivers.row("ad_ua999ble").bond_first
+        assert len(drivers.decode("ad_ua999ble", 0x2A35, b"\x00\x78\x00\x50\x00\x5d\x00")) == 1
     finally:
         blood_pressure.DRIVER = known
-        del drivers.ROWS["ad_ua656ble"]
+        del drivers.ROWS["ad_ua999ble"]
 
 
 def test_uuids_travel_least_significant_first():

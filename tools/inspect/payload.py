@@ -11,6 +11,11 @@ QUALITIES = ("none", "ntp", "platform")
 ROWS = (
     "blood_pressure", "ad_ua651ble", "weight_scale", "ad_uc352ble", "pulse_oximeter",
     "pulse_oximeter_unbonded", "pulse_oximeter_continuous", "nonin_3230", "nonin_3230_continuous",
+    "ad_ua656ble", "ad_ua1200ble", "omron_blood_pressure", "beurer_bm57", "beurer_bm85", "medisana_bu5",
+    "sanitas_sbm", "blood_pressure_enhanced", "ad_uc421ble", "body_composition", "beurer_bf720", "beurer_bf105",
+    "beurer_bf500", "beurer_bf788", "beurer_bf950", "thermometer", "ad_ut201ble", "taidoc_thermometer",
+    "heart_rate_strap", "glucose_meter", "contour_next", "accu_chek_guide", "cgm", "health_sensor", "spirometer",
+    "berrymed_bm1000", "jumper_oximeter", "beurer_po60",
 )  # fmt: skip
 _BITS = ((1, "indicated"), (2, "encrypted"), (4, "bonded"), (32, "authenticated"), (64, "bond_changed"))
 _LINK_BITS = 1 | 2 | 4 | 32 | 64
