@@ -138,9 +138,17 @@ class Recovery:
             end = unit + units_for(len(payload))
             closed = payload[0] == records.KIND_NEXT or closed
         main.at = self._sectors.first_clean(MAIN, newest, end)
-        if closed and main.spare() == 0:
+        if closed and not self._follows(newest):
             self._note("chain")  # the sector after this one was opened, and nothing of it is left
         return newest
+
+    def _follows(self, newest):
+        """Whether the sector after a closed one is as it was prepared: it was to be opened, and nothing stood in it."""
+        main, heads = self._main, self._heads[MAIN]
+        for ahead in range(newest + 1, newest + main.count):
+            if heads[ahead % main.count] in (0, ahead):  # else it could not be erased, and was passed over
+                return heads[ahead % main.count] == ahead and main.start[ahead % main.count] != 255
+        return False
 
     def _replay(self, newest):
         """Take the newest snapshot and what was written since."""

@@ -81,6 +81,23 @@ def test_a_sector_that_was_passed_over_hides_none_behind_it(seed):
             assert again.next_capture == journal.next_capture
 
 
+@pytest.mark.promise("P5")
+def test_a_ruined_newest_sector_begins_a_new_chain_though_erased_ones_lie_behind_it():
+    flash, journal = _journal(sectors=16)
+    main = journal._main
+    while main.generation < 3 or main.at < 80:
+        journal.session(_session(1))
+        captured = _capture(journal)
+        journal.plan(_plan(journal, ((captured, 1),)))
+        journal.receipt(Receipt(journal.next_sequence - 1, 0, 0))
+        while journal.tidy():
+            pass
+    assert main.spare()
+    flash.ruin(journal._sectors.sector(1, main.generation))
+    again = _again(flash)
+    assert again.chain != journal.chain and again.chain_start[0] == journal.chain
+
+
 @pytest.mark.promise("P1")
 def test_a_chip_that_stores_nothing_is_told_before_anything_is_confirmed():
     flash, journal = _journal()
