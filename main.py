@@ -11,7 +11,7 @@ import sys  # noqa: E402
 from firmware.board import chip, passing  # noqa: E402
 from firmware.board.light import Light  # noqa: E402
 
-_COLLECT_OCTETS = 32_768  # of garbage: a signature makes 285 kB, and short collections let the radio be heard
+_COLLECT_OCTETS = 65_536  # allocated: what a few minutes of waiting make; more lets the heap fall into small pieces
 
 
 def enrolled():

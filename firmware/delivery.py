@@ -124,7 +124,7 @@ class Delivery:
             now_ms = hub.ticks.now_ms()
             sequence = self._deliveries.next(plans, now_ms)
             if sequence is not None:
-                envelope = hub.sealing().envelope(sequence)
+                envelope = hub.envelope(sequence)
                 hub.forget()
                 await self._session.publish("up", envelope)
                 self._deliveries.sent(sequence, hub.ticks.now_ms())

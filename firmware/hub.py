@@ -19,10 +19,10 @@ from firmware.measurement.device_time import Zone
 
 _WINDOW_MS = const(300_000)  # a person finds the device's pairing button within five minutes
 _WINDOW_LINE_MS = const(45_000)  # in a window the line is made first, for the clock; without one pairing goes on
-_TEND_MS = const(10_000)
+_TEND_MS = const(20_000)
 _PROMISE_MARGIN_MS = const(60_000)
 _ENVELOPE_OCTETS = const(2048)  # seal/cose.py, ENVELOPE_OCTETS_MAX: taken while the heap is in one piece
-WATCHDOG_MS = const(60_000)  # six times the tending; the longest single call is a handshake
+WATCHDOG_MS = const(60_000)  # three times the tending; the longest single call is a handshake
 
 
 class _Turn:
@@ -132,10 +132,18 @@ class Hub:
         return Visiting(self, device, row, number)
 
     def sealing(self):
-        """What seals, loaded for this moment. What it made last is good until the next call."""
+        """What seals, loaded for this moment."""
         from firmware.sealing import Sealing
 
         return Sealing(self, self.buffer)
+
+    def envelope(self, sequence: int) -> memoryview:
+        """The signed envelope of an open plan, in the hub's buffer."""
+        at, length, header = self.sealing().payload(sequence)
+        self.forget()  # the heap holds what makes a payload or what signs it, never both
+        from firmware.seal import cose
+
+        return cose.sign1_in(self.buffer, at, length, self.keys.signing, header)
 
     def promise(self, name: str, within_ms: int) -> None:
         """This loop will be heard of again within this time; else the watchdog bites."""

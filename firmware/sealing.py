@@ -21,7 +21,6 @@ class Sealing:
         self._journal = hub.journal
         self._timekeeper = hub.timekeeper
         self._hub_id = hub.keys.hub_id
-        self._key = hub.keys.signing
         self._kid = hub.keys.signing_kid
         self._count = hub.health.count
         self._header = cose.protected(cose.ENVELOPE, self._kid)
@@ -37,8 +36,8 @@ class Sealing:
         self._make_plan(numbers, 0)
         return True
 
-    def envelope(self, sequence: int) -> memoryview:
-        """The signed envelope of an open plan; good until the next call of anything here.
+    def payload(self, sequence: int) -> tuple:
+        """Make the payload of an open plan's envelope in the buffer; return (at, length, protected header) to sign.
 
         When this firmware makes another payload of the plan than the one that was sealed, its captures go under a
         new number that names the old one.
@@ -55,7 +54,7 @@ class Sealing:
             length = self._build(plan)
             if length is None or self._hash(length) != plan.hash:
                 raise OutOfTurn
-        return cose.sign1_in(self._buffer, self._batch.start, length, self._key, self._header)
+        return self._batch.start, length, self._header
 
     def _make_plan(self, numbers, replaces) -> int:
         journal, timekeeper = self._journal, self._timekeeper

@@ -1,9 +1,15 @@
 """What the chip itself is and can do: its number, randomness, reset, watchdog, and whether it is fit to be a hub."""
 
 import os
+import sys
 
 import esp32
 import machine
+
+# A file could stand in the place of each of these built-in modules, so every import of one looks into every folder of
+# the path, until it has an entry here: a file that is loaded for a moment shall not cost a dozen reads of flash more.
+for _name in ("binascii", "collections", "errno", "hashlib", "os", "socket", "struct"):
+    sys.modules[_name] = __import__(_name)
 
 RAM_OCTETS_MIN = 1_500_000  # a hub needs PSRAM: without it Wi-Fi, Bluetooth and TLS leave no internal RAM
 random_octets = os.urandom
