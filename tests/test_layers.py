@@ -1,6 +1,8 @@
 """The import rule: the folders carry the data one way, and the chip's modules stay in one room."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,11 @@ FORBIDDEN = {
     "tools": ("firmware.board",),
     "tools.backend": ("firmware.board", "firmware.seal"),
     "tools.inspect": ("firmware.board", "firmware.seal"),
+}
+# Files of machine code → who may import them: it asks first whether there is an emitter (docstring of p256.py).
+MACHINE_CODE = {
+    "firmware.seal.p256_limbs": ("firmware.seal.p256_native",),
+    "firmware.seal.p256_native": ("firmware.seal.p256",),
 }
 # What runs on the chip, and so has the chip's modules only where the rule says.
 ON_CHIP = ("boot", "main", "drivers", "firmware")
@@ -111,6 +118,9 @@ def why_not(name, target):
         return "" if name != "boot" or top not in OURS else "boot.py stands alone"
     if top == "main" or (top in ("tools", "tests") and not below(name, "tools")):
         return "nothing imports main or tools"
+    for file, importers in MACHINE_CODE.items():
+        if below(target, file) and name not in importers:
+            return f"only {', '.join(importers)} may import machine code"
     forbidden = FORBIDDEN.get(room_of(name, FORBIDDEN) or "", ())
     if any(below(target, room) for room in forbidden):
         return "this room must not know that one"
@@ -145,6 +155,8 @@ def test_every_module_on_the_chip_has_a_rule():
         ("firmware/uplink/session.py", "import socket"),
         ("firmware/ble/visit.py", "import aioble"),
         ("firmware/ble/visit.py", "from firmware.seal import cose"),
+        ("firmware/seal/cose.py", "from firmware.seal import p256_native"),
+        ("firmware/seal/p256.py", "from firmware.seal.p256_limbs import run"),
         ("firmware/config.py", "from firmware import journal"),
         ("firmware/hub.py", "from firmware.board import radio"),
         ("firmware/sealing.py", "from firmware import hub"),
@@ -179,6 +191,7 @@ def test_each_rule_is_seen_when_it_is_broken(tmp_path, file, line):
         ("firmware/journal/ring.py", "from micropython import const\nfrom firmware.contracts import Full"),
         ("firmware/journal/ring.py", "from firmware.journal import records\nfrom . import units"),
         ("firmware/board/radio.py", "import aioble, bluetooth\nfrom firmware.contracts import PeerError"),
+        ("firmware/seal/p256.py", "def late():\n    from firmware.seal import p256_native"),
         ("firmware/hub.py", "from firmware.journal import journal\nfrom firmware import config"),
         ("drivers/scale.py", "from firmware.measurement import codes"),
         ("boot.py", "import machine, esp32"),
@@ -192,3 +205,14 @@ def test_what_the_rule_allows_passes(tmp_path, file, line):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(line + "\n")
     assert broken(tmp_path) == []
+
+
+def test_machine_code_stays_out_of_cpython():
+    signing = (
+        "import sys; from firmware.seal import p256; p256.sign(bytes(31) + b'1', bytes(32));"
+        "print([name for name in sys.modules if 'p256_' in name])"
+    )
+    path = {"PYTHONPATH": f"{ROOT}:{ROOT}/tools/host/cpython"}
+    ran = subprocess.run([sys.executable, "-c", signing], env=path, capture_output=True, text=True, check=True)
+    assert "p256_plain" in ran.stdout
+    assert "p256_limbs" not in ran.stdout

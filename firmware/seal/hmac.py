@@ -8,20 +8,17 @@ _BLOCK_OCTETS = const(64)  # SHA-256
 _DIGEST_OCTETS = const(32)
 
 
+_INNER = b"\x36" * 64
+_OUTER = b"\x5c" * 64
+
+
 class Hmac:
     """HMAC-SHA-256 over what `update` is given."""
 
     def __init__(self, key):
-        if len(key) > _BLOCK_OCTETS:
-            key = hashlib.sha256(key).digest()
-        inner = bytearray(_BLOCK_OCTETS)
-        outer = bytearray(_BLOCK_OCTETS)
-        for at in range(_BLOCK_OCTETS):
-            octet = key[at] if at < len(key) else 0
-            inner[at] = octet ^ 0x36
-            outer[at] = octet ^ 0x5C
-        self._inner = hashlib.sha256(inner)
-        self._outer = hashlib.sha256(outer)
+        block = bytearray(_BLOCK_OCTETS)
+        self._inner = _begun(block, _INNER, key)
+        self._outer = _begun(block, _OUTER, key)
 
     def update(self, octets) -> None:
         """Take more of the message."""
@@ -33,12 +30,29 @@ class Hmac:
         return self._outer.digest()
 
 
+def _begun(block, pad, key):
+    """The inner or the outer hash, with its key; `block` is 64 octets to work in."""
+    if len(key) > _BLOCK_OCTETS:
+        key = hashlib.sha256(key).digest()
+    block[:] = pad
+    for at in range(len(key)):
+        block[at] ^= key[at]
+    return hashlib.sha256(block)
+
+
 def hmac_sha256(key, *parts) -> bytes:
     """Return HMAC-SHA-256 of the parts in a row."""
-    mac = Hmac(key)
+    return hmac_in(bytearray(_BLOCK_OCTETS), key, *parts)
+
+
+def hmac_in(block, key, *parts) -> bytes:
+    """The same, for who makes many: `block` is 64 octets to work in."""
+    inner = _begun(block, _INNER, key)
     for part in parts:
-        mac.update(part)
-    return mac.digest()
+        inner.update(part)
+    outer = _begun(block, _OUTER, key)
+    outer.update(inner.digest())
+    return outer.digest()
 
 
 def hkdf_sha256(secret, info, length: int = _DIGEST_OCTETS, salt=b"") -> bytes:

@@ -13,7 +13,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware.seal import p256
-from firmware.seal.p256_table import COMB
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 ALGORITHM = ec.ECDSA(Prehashed(hashes.SHA256()), deterministic_signing=True)
@@ -105,12 +104,3 @@ def test_a_sum_at_infinity_is_no_signature():
     public = point(other(ORDER - 1).public_key())
     r, s = 12345, 67890
     assert not p256.verify(public, octets(r), octets(r) + octets(s))
-
-
-def test_the_comb_holds_the_multiples_that_the_code_says():
-    assert len(COMB) == 16 * 64
-    for index in range(16):
-        scalar = 1 << 208
-        for tooth in range(4):
-            scalar += (1 if index >> tooth & 1 else -1) << 52 * tooth
-        assert COMB[64 * index : 64 * index + 64] == point(other(scalar % ORDER).public_key())[1:]

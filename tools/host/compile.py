@@ -1,4 +1,7 @@
-"""Makes the image: everything that goes on the chip, compiled by mpy-cross into build/mpy, mirrored."""
+"""Makes the image: everything that goes on the chip, compiled by mpy-cross into a folder of build/, mirrored.
+
+Beside the compiled files lies p256_table.bin, which the hub reads in pieces from where it lies.
+"""
 
 import os
 import shutil
@@ -8,16 +11,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.host import p256_table
 from tools.host.output import MissingPart
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = ROOT / "build" / "mpy"
 
 # Files with machine code are compiled for one processor; all others run on any.
-HOST_ARCHITECTURE = {32: "x86", 64: "x64"}
+HOST_ARCHITECTURE = {32: "x86", 64: "x64"}  # another host's emitter refuses them, and plain Python is used
 CHIP_ARCHITECTURE = "xtensawin"  # ESP32 and ESP32-S3
 # Words for people: readers of what a hub says have them, a hub does not.
 NOT_ON_CHIP = Path("firmware", "measurement", "names.py")
+_TABLE_READER = Path("firmware", "seal", "p256.py")  # the table lies beside it
 _MACHINE_CODE = ("@micropython.viper", "@micropython.native", "@micropython.asm_")
 
 
@@ -64,7 +68,7 @@ def image(
     also: Iterable[Path] = (),
 ) -> list[Compiled]:
     """Compile what is newer than its .mpy; a file that is gone leaves the image too."""
-    into = into or root / "build" / "mpy"
+    into = into or folder(architecture, root)
     paths = [*(only or sources(root)), *also]
     done = [Compiled(path, into / path.relative_to(root).with_suffix(".mpy")) for path in paths]
     if only is None and into.exists():
@@ -75,7 +79,24 @@ def image(
     refused = [text for one in done if (text := _compile(one, root, architecture))]
     if refused:
         raise CompileError("\n".join(refused))
+    if only is None and (root / _TABLE_READER).exists():
+        done.append(_table(into))
     return done
+
+
+def folder(architecture: str, root: Path = ROOT) -> Path:
+    """Where the image for one processor lies."""
+    return root / "build" / ("mpy" if architecture == "x86" else f"mpy-{architecture}")
+
+
+def _table(into: Path) -> Compiled:
+    """The points of P-256 that are multiplied beforehand."""
+    made = Compiled(Path(p256_table.__file__), (into / _TABLE_READER).with_name(p256_table.NAME))
+    if not made.target.exists() or made.target.read_bytes() != p256_table.table():
+        passing = made.target.with_suffix(f".{os.getpid()}.tmp")
+        passing.write_bytes(p256_table.table())
+        passing.replace(made.target)
+    return made
 
 
 def _compile(one: Compiled, root: Path, architecture: str) -> str:

@@ -13,14 +13,16 @@ _STARTED_BY_NAME = ("boot.py", "main.py")
 _AIOBLE = ("__init__", "core", "device", "central", "client", "security")
 
 
-def hub_root() -> Path:
-    """The folder that is the hub's root, up to date."""
-    build.image()
+def hub_root(bits: int = 32) -> Path:
+    """The folder that is the hub's root for this host's interpreter of so many bits, up to date."""
+    architecture = build.HOST_ARCHITECTURE[bits]
+    build.image(architecture=architecture)
+    root = build.folder(architecture)
     for name in _STARTED_BY_NAME:
-        target = build.IMAGE / name
+        target = root / name
         if not target.exists() or target.read_bytes() != (build.ROOT / name).read_bytes():
             shutil.copyfile(build.ROOT / name, target)
-    return build.IMAGE
+    return root
 
 
 def hub_library(library: Path) -> Path:

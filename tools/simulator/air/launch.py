@@ -27,6 +27,14 @@ def heap_factor(path: str) -> int:
     return budget.HEAP_FACTOR_64_BIT if found is not None and found.bits == 64 else 1
 
 
+def bits() -> int:
+    """How wide its integers are: machine code is compiled for that."""
+    if os.environ.get("MICROPYTHON32"):
+        return 32
+    found = interpreters.micropython().probe
+    return found.bits if found else 32
+
+
 def library() -> Path | None:
     """Where aioble/ and umqtt/ lie: $TELEHUB_LIB, else what `make deps` fetched, else the stand-in."""
     named = os.environ.get("TELEHUB_LIB")
@@ -43,7 +51,7 @@ def command(heap_octets: int) -> list[str]:
 
 def environment(root: Path | None = None, program: Path | None = None, preempted: bool = False) -> dict[str, str]:
     """What chip/_boot.py reads. `root`: the hub's root; without one, the image as it lies on the chip."""
-    root = root or image.hub_root()
+    root = root or image.hub_root(bits())
     lib = library()
     lib = image.hub_library(lib) if lib is not None else None
     env = {
