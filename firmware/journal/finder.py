@@ -6,6 +6,7 @@ from firmware.journal import records
 from firmware.journal.frame import CAPTURES, HEAD, MAIN
 
 _EARLY_MAX = const(1024)  # captures of one visit: its session may be written anew after the last of them
+_ALL = const(0x3FFFFFFF)  # above every number
 _BACK_MAX = const(2)  # sectors that other records may have filled between a session and its captures
 
 
@@ -20,6 +21,10 @@ class Finder:
         self._cursor = (0, 0, HEAD)  # generation, number, unit: where the last capture was read
         self._oldest = (0, 0, 0)  # number, boot, mono_ms of the oldest capture that waits
         self._session = None  # the last one found
+
+    def start_at(self, generation, number, unit):
+        """Where a capture stands that is likely to be asked for."""
+        self._cursor = (generation, number, unit)
 
     def stale(self):
         """Forget the last session: one is written now."""
@@ -36,21 +41,49 @@ class Finder:
         """A capture's octets, from its lane or its copy, or None."""
         self._sectors.stale()
         if 0 < number < self._captures.number:
-            lane = self._captures
-            for generation in range(lane.generation, max(0, lane.ready_end - 1 - lane.count), -1):
-                first = lane.first[generation % lane.count]
-                if 0 < first <= number:
-                    body = self._in_capture_sector(generation, number)
-                    return self.copy(number) if body is None else body
-            return self.copy(number)
+            generation = self._sector_of(number)
+            body = self._in_capture_sector(generation, number) if generation else None
+            return self.copy(number) if body is None else body
         return None
+
+    def _sector_of(self, number):
+        """The youngest generation that begins no later than with this capture; 0 when none does."""
+        lane = self._captures
+        low = oldest = max(1, lane.ready_end - lane.count)
+        high = lane.generation
+        while low < high:
+            middle = at = (low + high + 1) // 2
+            while at > low and self._first(at) == _ALL:  # what was left out or lost says nothing
+                at -= 1
+            if at > low and self._first(at) > number:
+                high = at - 1
+            else:
+                low = middle
+        while low > oldest and self._first(low) > number:
+            low -= 1
+        return low if self._first(low) <= number else 0
+
+    def _first(self, generation):
+        """The number of a sector's first capture, above all numbers when there is none."""
+        lane = self._captures
+        index = generation % lane.count
+        if lane.first[index] == 0:  # none yet, or not asked for since the boot
+            first = _ALL
+            self._sectors.stale()
+            for _unit, payload in self._sectors.frames(CAPTURES, generation):
+                first = records.number_of(payload)
+                break
+            self._sectors.stale()
+            if generation == lane.generation:
+                return first  # the callback keeps that one's entry
+            lane.first[index] = first
+        return lane.first[index]
 
     def copy(self, number):
         """A capture's octets from the main lane's copies, or None."""
         main = self._main
         for generation in range(main.generation, main.oldest() - 1, -1):
-            index = generation % main.count
-            if not main.moved_low[index] <= number < main.moved_high[index]:
+            if not main.holds_moved(generation, number):
                 continue
             for _unit, payload in self._sectors.frames(MAIN, generation):
                 if payload[0] == records.KIND_COPY and records.number_of(payload[1:5]) == number:
@@ -86,7 +119,7 @@ class Finder:
         main, number, key = self._main, capture.number, (capture.boot, capture.visit)
         oldest = main.oldest()
         start = main.generation
-        while start > oldest and main.opened_at[start % main.count] > number:
+        while start > oldest and main.opened_at(start) > number:
             start -= 1
         found, older, newer = self._session_in(start, key)
         back = start - 1
@@ -97,24 +130,23 @@ class Finder:
         while (
             not newer
             and ahead <= main.generation
-            and main.opened_at[ahead % main.count] <= number + _EARLY_MAX
+            and main.opened_at(ahead) <= number + _EARLY_MAX
         ):
             later, _older, newer = self._session_in(ahead, key)
             found = later or found
             ahead += 1
         generation = main.generation
         while found is None and generation >= oldest:
-            index = generation % main.count
-            if main.moved_low[index] <= number < main.moved_high[index]:
+            if main.holds_moved(generation, number):
                 found = self._session_in(generation, key)[0]
             generation -= 1
         return found
 
     def _session_in(self, generation, key):
         """A visit's session in this sector; whether an earlier one first stood here; whether a later."""
-        self._sectors.stale()
         found, older, newer = None, False, False
-        opened_at = self._main.opened_at[generation % self._main.count]
+        opened_at = self._main.opened_at(generation)
+        self._sectors.stale()
         for _unit, payload in self._sectors.frames(MAIN, generation):
             if payload[0] in (records.KIND_SESSION, records.KIND_OLD_SESSION):
                 session, _low, middle, _high = records.unpack_session(bytes(payload[1:]))

@@ -6,11 +6,14 @@ from array import array
 
 from micropython import const
 
+from firmware.contracts import PeerError
+
 UNIT = const(16)
 SECTOR = const(4096)
 UNITS = const(256)  # units of a sector
 HEAD = const(6)  # units of a sector head
-VERSION = const(1)
+VERSION = const(1)  # that is written
+OLDEST = const(1)  # that is read
 CAPTURES = const(0)
 MAIN = const(1)
 FRAME = const(6)  # octets of a frame before its payload
@@ -22,7 +25,8 @@ _SEGMENT = const(8)  # units of one fingerprint
 _SEGMENTS = const(32)
 _HEAD_OCTETS = const(96)
 _HEAD_CRC = const(84)
-_WINDOW = const(1040)  # the longest frame fits
+_HEAD_FRONT = const(32)  # octets of a head that say whose it is; what vouches for them comes after
+_WINDOW_OCTETS = const(1040)  # the longest frame fits
 
 # CRC-32 of binascii, in halves: MicroPython allocates for whole numbers of more than 30 bits
 CRC_HIGH = array("H")
@@ -60,10 +64,7 @@ class Sectors:
         captures = max(3, count * 3 // 8)  # a lone reading takes 48 octets here and 80 of session there
         self.counts = (captures, count - captures)
         self.salt = b""
-        self._window = bytearray(_WINDOW)
-        self.ahead = _WINDOW  # octets to read at once
-        self._at = 0
-        self._filled = 0
+        self.window(_WINDOW_OCTETS)
 
     def sector(self, lane, generation):
         """The sector in which this generation of a lane lies."""
@@ -73,6 +74,12 @@ class Sectors:
     def prefix(self, lane, generation):
         """The CRC that all frames of this sector go on from."""
         return binascii.crc32(struct.pack("<BI", lane, generation), binascii.crc32(self.salt))
+
+    def window(self, octets=_WINDOW_OCTETS):
+        """Take memory for what is read at once."""
+        self._window = bytearray(octets)
+        self.ahead = octets  # octets to read at once
+        self._at = self._filled = 0
 
     def stale(self):
         """Forget what was read: somebody may have programmed since."""
@@ -116,18 +123,33 @@ class Sectors:
                 yield unit, payload
                 unit += units_for(size)
 
-    def read_head(self, sector):
-        """(lane, generation, salt) of a sector's head, or None when there is no valid one."""
-        head = self.view(sector * SECTOR, _HEAD_OCTETS)
-        if bytes(head[:2]) != _MAGIC or head[2] != VERSION:
+    def read_head(self, sector, front=False):
+        """(lane, generation, salt) of a sector's head, or None when there is no valid one.
+
+        `front`: by its first octets alone, for which nothing vouches. PeerError when another version wrote it: then
+        nothing here may be touched.
+        """
+        head = self.view(sector * SECTOR, _HEAD_FRONT if front else _HEAD_OCTETS)
+        if bytes(head[:2]) != _MAGIC:
             return None
-        crc, captures, total = _words(head)
-        if crc != binascii.crc32(head[:_HEAD_CRC]) or (captures, total) != (self.counts[0], sum(self.counts)):
+        version = head[2]
+        if not OLDEST <= version <= VERSION:
+            if self._vouched(sector):
+                raise PeerError("journal: version", version)
             return None
+        captures, total = head[16] | head[17] << 8, head[18] | head[19] << 8
         lane, generation = struct.unpack_from("<BI", bytes(head[3:8]), 0)
-        if lane > MAIN or self.sector(lane, generation) != sector:
+        salt = bytes(head[8:16])
+        if (captures, total) != (self.counts[0], sum(self.counts)):
             return None
-        return lane, generation, bytes(head[8:16])
+        if lane > MAIN or self.sector(lane, generation) != sector or not (front or self._vouched(sector)):
+            return None
+        return lane, generation, salt
+
+    def _vouched(self, sector):
+        """Whether a head's CRC is right."""
+        head = self.view(sector * SECTOR, _HEAD_OCTETS)
+        return int.from_bytes(bytes(head[_HEAD_CRC : _HEAD_CRC + 4]), "little") == binascii.crc32(head[:_HEAD_CRC])
 
     def prepare(self, lane, generation):
         """Erase a sector and write its head: False when the chip failed; then the generation is left out."""
@@ -170,8 +192,3 @@ class Sectors:
         first = max(segment * _SEGMENT, HEAD)
         octets = self.view(sector * SECTOR + first * UNIT, ((segment + 1) * _SEGMENT - first) * UNIT)
         return binascii.crc32(octets) & 0xFFFF
-
-
-def _words(head):
-    crc = int.from_bytes(bytes(head[_HEAD_CRC : _HEAD_CRC + 4]), "little")
-    return crc, head[16] | head[17] << 8, head[18] | head[19] << 8

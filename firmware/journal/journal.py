@@ -56,6 +56,7 @@ class Journal:
             main.begin(self._prepare_first(MAIN), HEAD)  # no record is left in the main lane
         if recovery.damaged():
             self._new_chain()
+        self._finder.start_at(*recovery.last)
         if captures.number < index.number:  # the capture lane's newest region is lost
             first, captures.number = captures.number, index.number
             self._lost(first, captures.number)

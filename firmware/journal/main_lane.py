@@ -13,6 +13,8 @@ UNUSABLE = const(255)  # in `start`: this generation is left out
 _ATTEMPTS = const(4)
 _EIO = const(5)
 _OPEN_OCTETS = const(16)
+_OPEN_FRAME_OCTETS = const(32)
+_ALL = const(0x3FFFFFFF)
 
 
 class MainLane:
@@ -29,17 +31,19 @@ class MainLane:
         self.snapshot_generation = 0  # of the newest sector with a valid snapshot
         self.closed = 0  # the oldest generation that holds a plan which that snapshot calls open and is not
         self.start = bytearray(self.count)
-        self.opened_at = array("I", [0] * self.count)  # next capture's number when a sector was opened
-        self.moved_low = array(
-            "I", [0] * self.count
-        )  # capture numbers that moved records of a sector are about
-        self.moved_high = array("I", [0] * self.count)
+        # What a sector's first record says, read when it is first asked for: the next capture's number when it was
+        # opened, and of the sector before it, which captures its moved records are about.
+        self._looked = bytearray(self.count)
+        self._opened_at = array("I", [0] * self.count)
+        self._moved_low = array("I", [0] * self.count)
+        self._moved_high = array("I", [0] * self.count)
 
     def hand_over(self, generation, _prefix, start):
         """Take one more prepared sector into use (or leave it out)."""
         index = generation % self.count
         self.start[index] = start
-        self.moved_low[index] = self.moved_high[index] = self.opened_at[index] = 0
+        self._moved_low[index] = self._moved_high[index] = self._opened_at[index] = 0
+        self._looked[index] = 1
         self.ready_end = generation + 1
 
     def spare(self):
@@ -67,10 +71,10 @@ class MainLane:
         index = place // UNITS - self.sectors.counts[0]
         return self.generation - (self.generation - index) % self.count
 
-    def body(self, place, kind):
+    def body(self, place, kind, sectors=None):
         """The body of the record at a place, or None when it is not that any more."""
         generation = self.generation_of(place)
-        sectors = self.sectors
+        sectors = sectors or self.sectors
         payload = sectors.payload(MAIN, generation, place % UNITS, sectors.prefix(MAIN, generation))
         return bytes(payload[1:]) if payload is not None and payload[0] == kind else None
 
@@ -103,22 +107,73 @@ class MainLane:
     def moved(self, low, high):
         """Note that a record about these captures was moved into this sector."""
         index = self.generation % self.count
-        if self.moved_high[index] == 0:
-            self.moved_low[index], self.moved_high[index] = low, high
+        if self._moved_high[index] == 0:
+            self._moved_low[index], self._moved_high[index] = low, high
         else:
-            self.moved_low[index] = min(self.moved_low[index], low)
-            self.moved_high[index] = max(self.moved_high[index], high)
+            self._moved_low[index] = min(self._moved_low[index], low)
+            self._moved_high[index] = max(self._moved_high[index], high)
+
+    def opened_at(self, generation):
+        """The next capture's number when a sector was opened; of one that lost its first record: no greater."""
+        self._look(generation)
+        return self._opened_at[generation % self.count]
+
+    def holds_moved(self, generation, number):
+        """Whether a record that was moved into this sector may be about this capture."""
+        if generation < self.generation:
+            self._look(generation + 1)
+        index = generation % self.count
+        return self._moved_low[index] <= number < self._moved_high[index]
+
+    def _look(self, generation):
+        oldest, first = self.oldest(), generation
+        while not self._look_at(first) and first > oldest:
+            first -= 1
+        if not self._looked[first % self.count]:
+            self._opened_at[first % self.count] = 0
+        for lost in range(first, generation + 1):  # their first record is lost: before them anything may be moved
+            here, before = lost % self.count, (lost - 1) % self.count
+            if not self._looked[here]:
+                self._looked[here] = 1
+                if lost > first:
+                    self._opened_at[here] = self._opened_at[before]
+                if lost > oldest:
+                    self._moved_low[before], self._moved_high[before] = 0, _ALL
+
+    def _look_at(self, generation):
+        """Read a sector's first record, unless that was done: False when there is none."""
+        index, sectors = generation % self.count, self.sectors
+        if self._looked[index]:
+            return True
+        sectors.stale()
+        sectors.ahead, ahead = _OPEN_FRAME_OCTETS, sectors.ahead
+        try:
+            payload = sectors.payload(MAIN, generation, HEAD, sectors.prefix(MAIN, generation))
+        except OSError:
+            payload = None
+        sectors.ahead = ahead
+        if payload is None or payload[0] != records.KIND_OPEN:
+            return False
+        at, low, high = struct.unpack_from("<III", bytes(payload), 1)
+        sectors.stale()
+        self._looked[index] = 1
+        self._opened_at[index] = at
+        before = (generation - 1) % self.count
+        if generation > self.oldest():
+            self._moved_low[before], self._moved_high[before] = low, high
+        return True
 
     def begin(self, generation, at):
         """Open a prepared sector: say what it follows, then all that is known."""
         before = self.generation % self.count
-        low, high = (self.moved_low[before], self.moved_high[before]) if self.generation else (0, 0)
+        low, high = (self._moved_low[before], self._moved_high[before]) if self.generation else (0, 0)
         self.generation, self.at = generation, at
         here = generation % self.count
-        self.opened_at[here] = self._next_number()
-        self.moved_low[here] = self.moved_high[here] = 0
-        opening = struct.pack("<IIII", self.opened_at[here], low, high, self._index.boot)[: _OPEN_OCTETS - 1]
-        self._index.number = max(self._index.number, self.opened_at[here])
+        self._looked[here] = 1
+        self._opened_at[here] = self._next_number()
+        self._moved_low[here] = self._moved_high[here] = 0
+        opening = struct.pack("<IIII", self._opened_at[here], low, high, self._index.boot)[: _OPEN_OCTETS - 1]
+        self._index.number = max(self._index.number, self._opened_at[here])
         snapshot = self._index.snapshot()
         for payload in (bytes((records.KIND_OPEN,)) + opening, bytes((records.KIND_SNAPSHOT,)) + snapshot):
             for _attempt in range(_ATTEMPTS):

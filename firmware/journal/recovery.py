@@ -1,7 +1,8 @@
 """After power-up: find where both lanes end and what is known, by reading alone.
 
-One short read of each sector's head and first record; one walk through the newest sector of each lane and
-the one behind it; the records after the newest snapshot. More only where something is damaged.
+One short read of each sector's head; one look at each lane's newest sector and the one behind it, each read whole;
+and what the newest snapshot says only by its place. More only where something is damaged. What else a sector's
+first record says is read when it is asked for.
 """
 
 import struct
@@ -10,9 +11,12 @@ from array import array
 from micropython import const
 
 from firmware.journal import records
-from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNITS, units_for
+from firmware.journal.frame import CAPTURES, HEAD, MAIN, SECTOR, UNITS, Sectors, units_for
 
+_FRONT = const(32)  # octets: what a head says of whose it is
 _PROBE = const(160)  # octets: a head and a first frame of up to four units
+_PLACE = const(128)  # octets: a plan of one range; longer ones take a second read
+_FIX = const(32)  # octets of a fix's frame
 _ALL = const(0x3FFFFFFF)
 
 
@@ -25,26 +29,34 @@ class Recovery:
         self._main = main
         self._index = index
         self._notes = notes
-        self._heads = [
-            array("I", [0] * count) for count in sectors.counts
-        ]  # generation by sector, 0: no head
-        self._firsts = array("I", [0] * sectors.counts[CAPTURES])
-        self._opened = array("I", [0] * sectors.counts[MAIN])
-        self._newest_opened = 0
+        self._heads = [array("I", [0] * count) for count in sectors.counts]  # generation by sector, 0: no head
+        self._opened_at = _ALL  # by the first record of the sector that is looked through
+        self._places = Sectors(sectors.flash)  # for records elsewhere, while a sector is looked through
         self.newest = 0  # generation of the main lane's newest sector with records, 0: there is none
+        self.last = (0, 0, HEAD)  # generation, number and unit of the last capture
 
     def run(self):
         """Set both lanes and the index."""
+        self._sectors.window(SECTOR)
+        try:
+            return self._run()
+        finally:
+            self._sectors.window()
+
+    def _run(self):
         self._read_heads()
         if not self._sectors.salt:
             return False
+        self._places.salt = self._sectors.salt
         self.newest = self._find_main()
-        if not self._find_captures() and (
-            not self.newest or (self.newest == 1 and not self._has_snapshot(1))
-        ):
-            return False  # or a format that was cut
-        self._replay(self.newest)
-        return True
+        blank = not self.newest or (self.newest == 1 and not self._has_snapshot(1))
+        if not blank:
+            self._replay(self.newest)
+        if self._find_captures():
+            if blank:
+                self._replay(self.newest)
+            return True
+        return not blank  # else a format that was cut
 
     def damaged(self):
         """Whether the main lane's newest records are known to be lost, so that a new chain must begin."""
@@ -54,70 +66,96 @@ class Recovery:
 
     def _read_heads(self):
         sectors = self._sectors
-        sectors.ahead = _PROBE
+        sectors.ahead = _FRONT
         for sector in range(sum(sectors.counts)):
             try:
-                head = sectors.read_head(sector)
+                head = sectors.read_head(sector, front=True)
+                if head is not None and not sectors.salt:
+                    head = sectors.read_head(sector)
                 if head is None or (sectors.salt and head[2] != sectors.salt):
                     continue
                 lane, generation, sectors.salt = head
                 self._heads[lane][generation % sectors.counts[lane]] = generation
-                payload = sectors.payload(lane, generation, HEAD, sectors.prefix(lane, generation))
-                if payload is not None:
-                    self._first_record(lane, generation, bytes(payload))
             except OSError:
                 self._note("unreadable")
-        sectors.ahead = 1040
+        sectors.ahead = SECTOR
         sectors.stale()
 
-    def _first_record(self, lane, generation, payload):
-        if lane == CAPTURES:
-            self._firsts[generation % self._captures.count] = records.number_of(payload)
-        elif payload[0] == records.KIND_OPEN:
-            self._opening(generation, payload)
-            self._newest_opened = max(self._newest_opened, generation)
-
-    def _opening(self, generation, payload):
-        """Take what a sector's first record says of it and of the sector before."""
-        main = self._main
-        at, low, high = struct.unpack_from("<III", payload, 1)
-        main.opened_at[generation % main.count] = at
-        self._opened[generation % main.count] = generation
-        if generation > 1:
-            main.moved_low[(generation - 1) % main.count] = low
-            main.moved_high[(generation - 1) % main.count] = high
+    def _begins(self, lane, generation):
+        """Whether a sector whose head is whole begins with a valid frame."""
+        sectors = self._sectors
+        sectors.ahead = _PROBE
+        try:
+            head = sectors.read_head(sectors.sector(lane, generation))
+            if head is None or head[1] != generation:
+                self._heads[lane][generation % len(self._heads[lane])] = 0  # nothing vouches for it
+                return False
+            payload = sectors.payload(lane, generation, HEAD, sectors.prefix(lane, generation))
+            return payload is not None and (lane == CAPTURES or payload[0] == records.KIND_OPEN)
+        except OSError:
+            self._note("unreadable")
+            return False
+        finally:
+            sectors.ahead = SECTOR
 
     def _any(self, lane, generation):
         """Whether a sector holds a valid frame of this generation."""
+        self._whole(lane, generation)
         for _frame in self._sectors.frames(lane, generation):
             return True
         return False
 
-    def _newest(self, lane, generation):
-        """The newest generation with records, from one that is known to have some (0: none is)."""
+    def _whole(self, lane, generation):
+        """Read all of a sector at once."""
+        self._sectors.view(self._sectors.sector(lane, generation) * SECTOR, SECTOR)
+
+    def _newest(self, lane):
+        """The newest generation with records; 0 when there is none."""
         heads = self._heads[lane]
-        if generation == 0:
-            for known in sorted([head for head in heads if head], reverse=True):
-                if self._any(lane, known):
-                    generation = known
+        known = sorted([head for head in heads if head], reverse=True)
+        generation = 0
+        for begins in (self._begins, self._any):  # a sector may have lost its first record, or never had one there
+            for one in known:
+                if begins(lane, one):
+                    generation = one
                     break
-        # A sector that could not be erased, or holds nothing but a head, was passed over: look behind it, too.
-        for known in sorted([head for head in heads if generation and head > generation], reverse=True):
-            if self._any(lane, known):
-                generation = known
+            if generation:
                 break
-        while generation and heads[(generation + 1) % len(heads)] == 0 and self._any(lane, generation + 1):
-            generation += 1  # its head rotted
+        # A sector that could not be erased, or holds nothing but a head, was passed over: look behind it, too.
+        ahead, newest_head = generation + 1, max(heads)
+        while generation and (ahead <= newest_head or ahead == generation + 1):
+            if self._may_be(lane, ahead):
+                if self._any(lane, ahead):
+                    generation = ahead
+                elif heads[ahead % len(heads)] and self._sectors.first_clean(lane, ahead, HEAD) == HEAD:
+                    break  # untouched, so nobody came past it
+            ahead += 1
         return generation
 
-    def _prepared(self, lane, generation):
-        """Yield (generation, first clean unit or 0) of what was prepared beyond this one."""
+    def _may_be(self, lane, generation):
+        """Whether a sector is of this generation, or lost its head: frames say of themselves which they are of."""
         heads = self._heads[lane]
-        newest = max(heads)
-        for ahead in range(generation + 1, newest + 1):
+        at = generation % len(heads)
+        if heads[at] not in (0, generation) and self._sectors.read_head(self._sectors.sector(lane, generation)) is None:
+            heads[at] = 0  # nothing vouches for it
+        return heads[at] in (0, generation)
+
+    def _prepared(self, lane, generation):
+        """Yield (generation, first clean unit or 0) of what was prepared beyond this one.
+
+        A lane is written in order: behind a sector that nobody has touched all are as they were prepared.
+        """
+        heads = self._heads[lane]
+        untouched = False
+        for ahead in range(generation + 1, max(heads) + 1):
             clean = 0
             if heads[ahead % len(heads)] == ahead:
-                clean = self._sectors.first_clean(lane, ahead, HEAD) % UNITS
+                if not untouched:
+                    self._whole(lane, ahead)
+                    clean = self._sectors.first_clean(lane, ahead, HEAD) % UNITS
+                    untouched = clean == HEAD
+                elif self._sectors.read_head(self._sectors.sector(lane, ahead)) is not None:
+                    clean = HEAD
             yield ahead, clean
 
     # main lane
@@ -125,7 +163,7 @@ class Recovery:
     def _find_main(self):
         """Find the newest sector, where it ends, and what is prepared behind it."""
         main = self._main
-        newest = self._newest(MAIN, self._newest_opened)
+        newest = self._newest(MAIN)
         main.generation = newest or max(self._heads[MAIN])
         main.ready_end = main.generation + 1
         if not newest:
@@ -134,6 +172,7 @@ class Recovery:
             main.start[ahead % main.count] = clean or 255
             main.ready_end = ahead + 1
         end, closed = HEAD, False
+        self._whole(MAIN, newest)
         for unit, payload in self._sectors.frames(MAIN, newest):
             end = unit + units_for(len(payload))
             closed = payload[0] == records.KIND_NEXT or closed
@@ -164,15 +203,8 @@ class Recovery:
             self._note("chain")
             if not newest:
                 return
-        for generation in range(oldest, newest + 1):
-            here, before = generation % main.count, (generation - 1) % main.count
-            if self._opened[here] != generation:  # its first record is lost: it may hold anything moved
-                main.opened_at[here] = main.opened_at[before] if generation > oldest else 0
-                main.moved_low[before], main.moved_high[before] = 0, _ALL
         for generation in range(base, newest + 1):
-            here = generation % main.count
-            if generation == newest:
-                main.moved_low[here] = main.moved_high[here] = 0
+            self._opened_at = _ALL  # with that record lost, anything here may have been moved
             for unit, payload in sectors.frames(MAIN, generation):
                 place = sectors.sector(MAIN, generation) * UNITS + unit
                 try:
@@ -191,8 +223,10 @@ class Recovery:
 
     def _apply(self, generation, place, kind, body):
         index = self._index
-        if kind == records.KIND_SNAPSHOT:
-            index.load(body, self._main.body)
+        if kind == records.KIND_OPEN:
+            self._opened_at = struct.unpack_from("<I", body, 0)[0]
+        elif kind == records.KIND_SNAPSHOT:
+            index.load(body, self._read_place)
             self._main.closed = 0
         elif kind == records.KIND_CHAIN:
             index.new_chain(records.unpack_chain(body))
@@ -228,12 +262,16 @@ class Recovery:
         self._index.number = max(self._index.number, middle)
         if kind == records.KIND_SESSION:
             self._index.sessions[session.device] = place
-        if high is not None or middle < self._main.opened_at[generation % self._main.count]:
-            self._moved(generation, low, _ALL if high is None else high)
+        if generation == self.newest and (high is not None or middle < self._opened_at):
+            self._main.moved(low, _ALL if high is None else high)
 
     def _moved(self, generation, low, high):
-        if generation == self._main.generation:
+        if generation == self.newest:
             self._main.moved(low, high)
+
+    def _read_place(self, place, kind):
+        self._places.ahead = _FIX if kind == records.KIND_FIX else _PLACE
+        return self._main.body(place, kind, self._places)
 
     # capture lane
 
@@ -241,28 +279,26 @@ class Recovery:
         """Find the newest sector, where it ends, the last number, and what is prepared behind it."""
         lane, sectors = self._captures, self._sectors
         heads = self._heads[CAPTURES]
-        newest = self._newest(
-            CAPTURES, max([heads[at] for at in range(lane.count) if self._firsts[at]] or [0])
-        )
+        newest = self._newest(CAPTURES)
         lane.generation = newest or min([head for head in heads if head] or [1]) - 1
+        prepared = list(self._prepared(CAPTURES, lane.generation))  # the first of them is the one read last
         lane.at = UNITS
         if newest:
-            end = HEAD
+            end, here = HEAD, newest % lane.count
+            self._whole(CAPTURES, newest)
             for unit, payload in sectors.frames(CAPTURES, newest):
-                lane.number = max(lane.number, records.number_of(payload) + 1)
+                number = records.number_of(payload)
+                if lane.first[here] == 0:
+                    lane.first[here] = number
+                if number >= lane.number:
+                    lane.number = number + 1
+                    self.last = (newest, number, unit)
                 end = unit + units_for(len(payload))
             lane.at = sectors.first_clean(CAPTURES, newest, end)
             lane.set_prefix(newest, sectors.prefix(CAPTURES, newest))
         lane.ready_end = lane.generation + 1
-        for ahead, clean in self._prepared(CAPTURES, lane.generation):
+        for ahead, clean in prepared:
             lane.hand_over(ahead, sectors.prefix(CAPTURES, ahead), clean or 255)
-        for generation in range(max(1, lane.ready_end - lane.count), newest + 1):
-            here = generation % lane.count
-            lane.first[here] = self._firsts[here] if heads[here] == generation else 0
-            if lane.first[here] == 0:
-                for _unit, payload in sectors.frames(CAPTURES, generation):
-                    lane.first[here] = records.number_of(payload)
-                    break
         return newest
 
     def _note(self, name):
