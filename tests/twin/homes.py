@@ -1,38 +1,14 @@
 """A house that is ready: hub enrolled, connected to its platform, devices paired, the pairing window lapsed."""
 
-import asyncio
 import json
 from collections.abc import Callable
 
 from tools.backend import exports
 from tools.simulator.demo import record
 from tools.simulator.devices import joined_taken
-from tools.simulator.house import House, Model
+from tools.simulator.house import READ_S, House, Model
 
-CONNECTED_S = 180
-PAIRED_S = 180
-READ_S = 60  # from a press to the device's hanging up
-DELIVERED_S = 900  # a handshake waits for a minute of quiet, a backoff for up to five
-WINDOW_S = 310  # after this a pairing window has lapsed (firmware/hub.py)
-
-
-async def ready(house: House, paired: bool = True, network: bool = True) -> None:
-    """Everything that a technician does, and the minutes after it. `network=False`: it is down from the start."""
-    await house.start()
-    await house.enrol()
-    house.network(network)
-    house.power_on()
-    if network:
-        await house.until(house.connected, CONNECTED_S, "the hub reaches its platform")
-    else:
-        await asyncio.sleep(30)
-    if not paired:
-        return
-    house.press_button()
-    for device in house.devices:
-        if device.BONDS:
-            await house.pair(device, PAIRED_S)
-    await asyncio.sleep(WINDOW_S)
+ready, read, delivered = House.ready, House.read, House.until_delivered
 
 
 class OtherSettings(House):
@@ -49,21 +25,11 @@ class OtherSettings(House):
         return settings
 
 
-async def read(house: House, device, limit_s: float = READ_S) -> None:
-    """Wait until the hub has read everything that a device holds, and the device sleeps."""
-    await house.until(lambda: not device.unsent() and device.link is None, limit_s, f"{device.MODEL} is read")
-
-
 async def measure(house: House, device, reading, limit_s: float = READ_S) -> dict:
     """Measure once and wait until the hub has read it; returns what the display showed."""
     shown: dict = device.press(reading)
     await read(house, device, limit_s)
     return shown
-
-
-async def delivered(house: House, limit_s: float = DELIVERED_S) -> None:
-    """Wait until the store holds what the displays showed."""
-    await house.until(house.all_delivered, limit_s, "everything is delivered")
 
 
 async def told(house: House, limit_s: float = 1300) -> dict:

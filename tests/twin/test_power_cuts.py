@@ -8,7 +8,7 @@ import pytest
 from tests.twin import homes
 from tools.simulator.air.flash import TABLE
 from tools.simulator.devices import readings
-from tools.simulator.house import CUFF, SCALE, TooLate
+from tools.simulator.house import CUFF, DELIVERED_S, SCALE, TooLate
 
 pytestmark = [pytest.mark.needs("micropython32", "library"), pytest.mark.promise("P2", "P4")]
 
@@ -78,7 +78,7 @@ async def _all_arrives(house, life):
             break
         except TooLate:
             pass
-    await homes.delivered(house, 2 * homes.DELIVERED_S)
+    await homes.delivered(house, 2 * DELIVERED_S)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_full_flash_is_told_and_devices_are_left_alone(home):
         counters = await homes.told(house)
         assert counters["no_room"] >= 1
         house.press_button()
-        await house.until(lambda: house.delivered_total() >= kept, 4 * homes.DELIVERED_S, "the backlog")
+        await house.until(lambda: house.delivered_total() >= kept, 4 * DELIVERED_S, "the backlog")
         life.press(cuff)
         await homes.read(house, cuff, 400)
         await homes.delivered(house)
@@ -209,7 +209,7 @@ def test_readings_pile_up_while_the_hub_has_no_power(home):
         await asyncio.sleep(5)
         cuff.press(readings.blood_pressure(99, 70, 80, 60))  # its memory is full: the oldest is the device's own loss
         await homes.read(house, cuff, 120)
-        await house.until(lambda: house.delivered_total() >= 30, homes.DELIVERED_S, "all are delivered")
+        await house.until(lambda: house.delivered_total() >= 30, DELIVERED_S, "all are delivered")
 
     house.world.run(story())
     assert [entry["taken"] for entry in cuff.overwritten] == [1]

@@ -34,6 +34,12 @@ HUB_ID = bytes.fromhex("24d7eb0a1b2c")  # an Espressif address block, and a numb
 HUB = HUB_ID.hex()
 LIGHT_PIN, BUTTON_PIN = 2, 0  # firmware/board/light.py
 ZONE = "CET-1CEST,M3.5.0,M10.5.0/3"
+CONNECTED_S = 180
+PAIRED_S = 180
+READ_S = 60  # from a press to the device's hanging up
+DELIVERED_S = 900  # a handshake waits for a minute of quiet, a backoff for up to five
+WINDOW_S = 310  # after this a pairing window has lapsed (firmware/hub.py)
+_SETTLED_S = 30
 _STEP_S = 0.5
 _POWER_CYCLE_S = 1.0
 
@@ -240,6 +246,32 @@ class House:
         """Let the router work or not."""
         self.router.up = up
         self.net.up = up
+
+    async def ready(self, paired: bool = True, network: bool = True) -> None:
+        """Everything that a technician does, and the minutes after it. `network=False`: it is down from the start."""
+        await self.start()
+        await self.enrol()
+        self.network(network)
+        self.power_on()
+        if network:
+            await self.until(self.connected, CONNECTED_S, "the hub reaches its platform")
+        else:
+            await asyncio.sleep(_SETTLED_S)
+        if not paired:
+            return
+        self.press_button()
+        for device in self.devices:
+            if device.BONDS:
+                await self.pair(device, PAIRED_S)
+        await asyncio.sleep(WINDOW_S)
+
+    async def read(self, device: MedicalDevice, limit_s: float = READ_S) -> None:
+        """Wait until the hub has read everything that a device holds, and the device sleeps."""
+        await self.until(lambda: not device.unsent() and device.link is None, limit_s, f"{device.MODEL} is read")
+
+    async def until_delivered(self, limit_s: float = DELIVERED_S) -> None:
+        """Wait until the store holds what the displays showed."""
+        await self.until(self.all_delivered, limit_s, "everything is delivered")
 
     async def until(self, condition: Callable[[], bool], limit_s: float, what: str, step_s: float = _STEP_S) -> None:
         """Let time pass until it is so; TooLate when it is not in time."""
