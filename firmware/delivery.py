@@ -57,6 +57,8 @@ class Delivery:
             self._begin_anew()
             failure = await self._session.close() or failure  # why the link ended, before who noticed it
             if failure is not None:
+                if not isinstance(failure, PeerError):
+                    raise failure  # the hub starts anew
                 hub.health.count(failure.args[0])
             self._deliveries.link_lost()
             wait_ms = self._backoff.next_ms()

@@ -120,7 +120,7 @@ class Line:
         """The octets that came, at least one. PeerError when the peer is gone."""
         try:
             octets = await self._reader.read(octets_max)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise PeerError("line: read", error.args[0] if error.args else 0)
         if not octets:
             raise PeerError("line: closed")
@@ -133,6 +133,8 @@ class Line:
             await self._writer.drain()
         except OSError as error:
             raise PeerError("line: write", error.args[0] if error.args else 0)
+        except ValueError:
+            raise PeerError("line: certificate")  # how mbedTLS tells that it is not the pinned CA's, or another's
 
     async def close(self) -> None:
         """Free the connection, whatever state it is in."""
@@ -141,6 +143,6 @@ class Line:
             try:
                 writer.close()
                 await within(writer.wait_closed(), _CLOSE_MS)
-            except OSError:
-                pass  # it was gone already
+            except (OSError, ValueError):
+                pass  # it was gone already, or not let in
         gc.collect()

@@ -178,7 +178,7 @@ class Session:
                 while packet is not None:
                     await self._take(*packet)
                     packet = reader.next_packet()
-        except PeerError as error:
+        except Exception as error:  # noqa: BLE001 - also what is nobody's fault but ours: a reader ends no link in silence
             self._fail(error)
 
     async def _take(self, kind: int, flags: int, body: bytes) -> None:
@@ -204,8 +204,8 @@ class Session:
         self._answer.set()
         return error
 
-    async def close(self) -> "PeerError | None":
-        """Free everything; return why the link ended, if it ended by itself."""
+    async def close(self) -> "Exception | None":
+        """Free everything; return why the link ended, if it ended by itself: no PeerError is a fault of ours."""
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.cancel()

@@ -31,6 +31,7 @@ _CONFIG: dict[str, Any] = {
     "listeners": {"default": {"type": "external"}, _LISTENER: {"type": "external"}},
     "plugins": {f"{__name__}.Authentication": {}, f"{__name__}.Authorisation": {}},
 }
+_ENDS_S = 1.0  # for the library to be done with a connection that is gone
 _OVERSIZE_OCTETS = 268_435_455  # the most that MQTT's length field can say
 _OVERSIZE_BEGUN_OCTETS = 4096
 _RUBBISH = bytes((7 * index * index + 241) & 0xFF for index in range(200))
@@ -236,6 +237,8 @@ class EmbeddedBroker:
 
     async def _serve(self, gate: Gate, reader: asyncio.StreamReader, before: asyncio.Task | None) -> None:
         if before is not None:
+            await asyncio.wait([before], timeout=_ENDS_S)
+            before.cancel()  # of a client that left between its CONNECT and the answer, the library misses the end
             await asyncio.wait([before])
         assert self._library is not None
         library = self._library
