@@ -16,6 +16,7 @@ from tools.host.output import DONE, CommandError, WrongUse, report
 # name → module and the function (or Typer group) in it. One whose module is not in the tree is no command.
 COMMANDS = {
     "demo": ("tools.simulator.demo", "command"),
+    "decode": ("tools.inspect.decode.command", "command"),
     "verify": ("tools.inspect.verify", "command"),
     "journal": ("tools.inspect.journal", "command"),
     "backend": ("tools.backend.command", "command"),
