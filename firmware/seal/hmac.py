@@ -6,19 +6,55 @@ from micropython import const
 
 _BLOCK_OCTETS = const(64)  # SHA-256
 _DIGEST_OCTETS = const(32)
-
-
 _INNER = b"\x36" * 64
 _OUTER = b"\x5c" * 64
+
+
+
+class Keyed:
+    """HMAC-SHA-256 under one key after another, for who makes many."""
+
+    def __init__(self, key):
+        self._inner = bytearray(_BLOCK_OCTETS)
+        self._outer = bytearray(_BLOCK_OCTETS)
+        self.use(key)
+
+    def use(self, key) -> None:
+        """Take another key."""
+        if len(key) > _BLOCK_OCTETS:
+            key = hashlib.sha256(key).digest()
+        inner, outer = self._inner, self._outer
+        inner[:] = _INNER
+        outer[:] = _OUTER
+        at = 0
+        for octet in key:
+            inner[at] = octet ^ 0x36
+            outer[at] = octet ^ 0x5C
+            at += 1
+
+    def inner(self):
+        """Return the hash that takes the message."""
+        return hashlib.sha256(self._inner)
+
+    def outer(self):
+        """Return the hash that takes the inner one's digest, and gives the MAC."""
+        return hashlib.sha256(self._outer)
+
+    def mac(self, *parts) -> bytes:
+        """Return the 32 octets for the parts in a row."""
+        inner, outer = self.inner(), self.outer()
+        for part in parts:
+            inner.update(part)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 class Hmac:
     """HMAC-SHA-256 over what `update` is given."""
 
     def __init__(self, key):
-        block = bytearray(_BLOCK_OCTETS)
-        self._inner = _begun(block, _INNER, key)
-        self._outer = _begun(block, _OUTER, key)
+        keyed = Keyed(key)
+        self._inner, self._outer = keyed.inner(), keyed.outer()
 
     def update(self, octets) -> None:
         """Take more of the message."""
@@ -30,29 +66,9 @@ class Hmac:
         return self._outer.digest()
 
 
-def _begun(block, pad, key):
-    """The inner or the outer hash, with its key; `block` is 64 octets to work in."""
-    if len(key) > _BLOCK_OCTETS:
-        key = hashlib.sha256(key).digest()
-    block[:] = pad
-    for at in range(len(key)):
-        block[at] ^= key[at]
-    return hashlib.sha256(block)
-
-
 def hmac_sha256(key, *parts) -> bytes:
     """Return HMAC-SHA-256 of the parts in a row."""
-    return hmac_in(bytearray(_BLOCK_OCTETS), key, *parts)
-
-
-def hmac_in(block, key, *parts) -> bytes:
-    """The same, for who makes many: `block` is 64 octets to work in."""
-    inner = _begun(block, _INNER, key)
-    for part in parts:
-        inner.update(part)
-    outer = _begun(block, _OUTER, key)
-    outer.update(inner.digest())
-    return outer.digest()
+    return Keyed(key).mac(*parts)
 
 
 def hkdf_sha256(secret, info, length: int = _DIGEST_OCTETS, salt=b"") -> bytes:

@@ -29,7 +29,6 @@ _KNOWN_X = 0x60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6
 _KNOWN_Y = 0x7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299
 
 _ONES = b"\x01" * 32  # what RFC 6979 begins with
-_ZEROS = bytes(32)
 _BLIND_BITS = (1 << 128) - 1
 _OPEN = 1  # where there is nothing to hide
 
@@ -127,23 +126,22 @@ def _blinds(key, message):
 
 def _nonces(key, z):
     """Give nonce after nonce (RFC 6979, 3.2; hash and order have 256 bits)."""
-    from firmware.seal.hmac import hmac_in
+    from firmware.seal.hmac import Keyed
 
-    block = bytearray(64)
     h = z.to_bytes(32, "big")
     v = _ONES
-    k = _ZEROS
-    k = hmac_in(block, k, v, b"\x00", key, h)
-    v = hmac_in(block, k, v)
-    k = hmac_in(block, k, v, b"\x01", key, h)
-    v = hmac_in(block, k, v)
+    k = Keyed(b"")  # zeros, as the block is filled up with them
+    k.use(k.mac(v, b"\x00", key, h))
+    v = k.mac(v)
+    k.use(k.mac(v, b"\x01", key, h))
+    v = k.mac(v)
     while True:
-        v = hmac_in(block, k, v)
+        v = k.mac(v)
         nonce = int.from_bytes(v, "big")
         if 0 < nonce < N:
             yield nonce
-        k = hmac_in(block, k, v, b"\x00")
-        v = hmac_in(block, k, v)
+        k.use(k.mac(v, b"\x00"))
+        v = k.mac(v)
 
 
 def _of_base(points, k):

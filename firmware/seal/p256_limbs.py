@@ -1,12 +1,13 @@
-"""P-256's field in machine code (viper): numbers in limbs of 14 bits, worked on by programs of five octets a step.
+"""P-256's field in machine code (viper): numbers in limbs of 14 bits, worked on by programs of four octets a step.
 
 Imported only where the emitter is present (p256_native.py); `.mpy` files of it are compiled for one processor. On an
 ESP32 machine code is never freed before the next start, so this file stays once it is loaded; it keeps no state.
 
 The workspace is one bytearray: 192 octets for products and for inversion, then slots of 19 limbs, 16 bits each, lowest
 first. Slot 0 is none. Products are Montgomery's (R = 2^266): since p is -1 modulo 2^96, the next quotient digit is the
-lowest limb itself, and its multiple of p is three shifted sums and one difference. A slot holds at most 16 p, for which
-nothing here overflows 32 bits, signed or not; nothing is ever reduced further, so no step depends on a number's size.
+lowest limb itself, and its multiple of p is three shifted sums and one difference. A slot holds less than 32 p, for
+which nothing here overflows 32 bits, signed or not; nothing is ever reduced further, so no step depends on a number's
+size.
 The time of every function depends on its program alone: no branch and no address comes from a limb. (On the ESP32 a
 multiplication takes one cycle whatever its operands.) The same lines run with 64-bit integers.
 
@@ -18,81 +19,80 @@ import micropython
 
 @micropython.viper
 def run(T: ptr32, k: uint, program: ptr8, octets: int):
-    """Do each step (d, a, b, c, e) of `program`: d = a b / R when c is 0, else d = a + b - c - 2 e.
+    """Do each step (d, a, b, c) of `program`: d = a b / R when c is 0, else d = a + b - c.
 
     In a difference b is a multiple of p whose limbs are too large to be borrowed from (p256_native.py makes them).
     T and k come first because viper keeps the first two names in registers.
     """
     slots = int(T) + 154  # 192 less one slot, since 0 is none
-    at = 0
-    while at < octets:
-        T = ptr32(slots - 154)
-        d = ptr16(slots + program[at] * 38)
-        a = ptr16(slots + program[at + 1] * 38)
-        b = ptr16(slots + program[at + 2] * 38)
-        if program[at + 3]:
-            c = ptr16(slots + program[at + 3] * 38)
-            e = ptr16(slots + program[at + 4] * 38)
-            k = uint(0)
-            k = k + a[0] + b[0] - c[0] - (e[0] << 1)
+    end = int(program) + octets
+    while int(program) < end:
+        d = ptr16(slots + program[0] * 38)
+        a = ptr16(slots + program[1] * 38)
+        b = ptr16(slots + program[2] * 38)
+        k = uint(0)
+        if program[3]:
+            c = ptr16(slots + program[3] * 38)
+            k = k + a[0] + b[0] - c[0]
             d[0] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[1] + b[1] - c[1] - (e[1] << 1)
+            k = k + a[1] + b[1] - c[1]
             d[1] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[2] + b[2] - c[2] - (e[2] << 1)
+            k = k + a[2] + b[2] - c[2]
             d[2] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[3] + b[3] - c[3] - (e[3] << 1)
+            k = k + a[3] + b[3] - c[3]
             d[3] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[4] + b[4] - c[4] - (e[4] << 1)
+            k = k + a[4] + b[4] - c[4]
             d[4] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[5] + b[5] - c[5] - (e[5] << 1)
+            k = k + a[5] + b[5] - c[5]
             d[5] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[6] + b[6] - c[6] - (e[6] << 1)
+            k = k + a[6] + b[6] - c[6]
             d[6] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[7] + b[7] - c[7] - (e[7] << 1)
+            k = k + a[7] + b[7] - c[7]
             d[7] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[8] + b[8] - c[8] - (e[8] << 1)
+            k = k + a[8] + b[8] - c[8]
             d[8] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[9] + b[9] - c[9] - (e[9] << 1)
+            k = k + a[9] + b[9] - c[9]
             d[9] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[10] + b[10] - c[10] - (e[10] << 1)
+            k = k + a[10] + b[10] - c[10]
             d[10] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[11] + b[11] - c[11] - (e[11] << 1)
+            k = k + a[11] + b[11] - c[11]
             d[11] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[12] + b[12] - c[12] - (e[12] << 1)
+            k = k + a[12] + b[12] - c[12]
             d[12] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[13] + b[13] - c[13] - (e[13] << 1)
+            k = k + a[13] + b[13] - c[13]
             d[13] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[14] + b[14] - c[14] - (e[14] << 1)
+            k = k + a[14] + b[14] - c[14]
             d[14] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[15] + b[15] - c[15] - (e[15] << 1)
+            k = k + a[15] + b[15] - c[15]
             d[15] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[16] + b[16] - c[16] - (e[16] << 1)
+            k = k + a[16] + b[16] - c[16]
             d[16] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[17] + b[17] - c[17] - (e[17] << 1)
+            k = k + a[17] + b[17] - c[17]
             d[17] = k & uint(0x3FFF)
             k = k >> 14
-            k = k + a[18] + b[18] - c[18] - (e[18] << 1)
+            k = k + a[18] + b[18] - c[18]
             d[18] = k & uint(0x3FFF)
             k = k >> 14
         else:
             # Columns 16 .. 36 get ahead what makes up for the differences below: in all 2^518, taken back at the end.
+            T = ptr32(slots - 154)
             T[0] = 0
             T[1] = 0
             T[2] = 0
@@ -111,9 +111,9 @@ def run(T: ptr32, k: uint, program: ptr8, octets: int):
             T[15] = 0
             T[16] = 0x4000
             T[17] = 0x3FFF
-            j = 0
-            while j < 19:
-                k = uint(a[j])
+            last = int(T) + 4 * 11
+            while True:
+                k = uint(a[0])
                 T[0] = b[0] * k + T[0]
                 T[1] = b[1] * k + T[1]
                 T[2] = b[2] * k + T[2]
@@ -141,9 +141,12 @@ def run(T: ptr32, k: uint, program: ptr8, octets: int):
                 T[16] = uint(T[16]) - k
                 T[18] = (k << 4) + T[18]
                 T = ptr32(int(T) + 4)
-                j += 1
-                if j == 11:
-                    # The columns that will have had more than 15 products hand on what they have.
+                a = ptr16(int(a) + 2)
+                if int(T) == last:
+                    if last == slots - 154 + 4 * 19:
+                        break
+                    # After 11 rows the columns that will have had more than 15 products hand on what they have.
+                    last += 4 * 8
                     i = 4
                     while i < 12:
                         k = uint(T[i])
@@ -206,7 +209,7 @@ def run(T: ptr32, k: uint, program: ptr8, octets: int):
             d[17] = k & uint(0x3FFF)
             k = k >> 14
             d[18] = k - 1
-        at += 5
+        program = ptr8(int(program) + 4)
 
 
 @micropython.viper
@@ -244,17 +247,24 @@ def join(workspace: ptr8, slot: int, octets: ptr8):
 
 
 @micropython.viper
-def teeth(digits: ptr8, column: int) -> int:
-    """Return the bits `column`, `column` + 32 … `column` + 224 of a number of 32 octets, lowest first."""
-    shift = column & 7
-    at = column >> 3
-    bits = 0
-    tooth = 0
-    while tooth < 8:
-        bits |= ((digits[at] >> shift) & 1) << tooth
-        at += 4
-        tooth += 1
-    return bits
+def entry(digits: ptr8, column: int, program: ptr8, y: int, minus: int) -> int:
+    """Return which point of a column is to be read from the table.
+
+    Bits `column`, `column` + 32 … `column` + 224 of the digits (32 octets, lowest first) say which; the highest says
+    whether it is added or its negative, noted in the program: the octet `y` becomes `minus`, less one to add.
+    """
+    digits = ptr8(int(digits) + (column >> 3))
+    column &= 7
+    bits = (digits[0] >> column) & 1
+    bits |= ((digits[4] >> column) & 1) << 1
+    bits |= ((digits[8] >> column) & 1) << 2
+    bits |= ((digits[12] >> column) & 1) << 3
+    bits |= ((digits[16] >> column) & 1) << 4
+    bits |= ((digits[20] >> column) & 1) << 5
+    bits |= ((digits[24] >> column) & 1) << 6
+    positive = (digits[28] >> column) & 1
+    program[y] = minus - positive
+    return (bits ^ (positive - 1)) & 127
 
 
 @micropython.viper

@@ -8,14 +8,14 @@ table are read, and whether a point or its negative is added.
 from micropython import const
 
 from firmware.seal.p256_domain import N, P
-from firmware.seal.p256_limbs import invert, join, run, split, teeth
+from firmware.seal.p256_limbs import entry, invert, join, run, split
 
 # The comb of the base point (tools/host/p256_table.py makes it): 8 teeth, 32 bits apart. Entry i of column 0 .. 7 is
 # (2^224 + s6 2^192 + … + s0) 2^(4 column) G, where s_t is +1 when bit t of i is set, else -1: x and y, 19 limbs each.
 _STEPS = const(4)
 _COLUMNS = const(8)
-_POINTS = const(128)  # in a column
 _POINT_OCTETS = const(76)
+_COLUMN_OCTETS = const(9728)  # 128 points
 
 _SLOTS_AT = const(154)  # of slot 0, which is none (p256_limbs.py)
 _SLOT_OCTETS = const(38)
@@ -44,68 +44,74 @@ def _program(*steps) -> bytearray:
     return bytearray(b"".join([bytes(step) for step in steps]))
 
 
-# In brackets: how many p a difference is below. A product of a p and b p is below (1 + a b / 1024) p.
-_NEGATE = bytes((_MINUS_PY, _ZERO, _4P, _PY, _ZERO))
-# Which point is added is written into these two each time. The sum becomes the point, scaled by C.
+# In brackets: how many p a number is below. A product of a p and b p is below (1 + a b / 1024) p.
+# Which point is to be added is written into the first two programs each time.
+# The sum becomes the point, scaled by C.
 _START = _program(
-    (_ZZ, _C, _C, 0, 0),
-    (_ZZZ, _ZZ, _C, 0, 0),
-    (_X, _PX, _ZZ, 0, 0),
-    (_Y, _PY, _ZZZ, 0, 0),
+    (_MINUS_PY, _ZERO, _4P, _PY),
+    (_ZZ, _C, _C, 0),
+    (_ZZZ, _ZZ, _C, 0),
+    (_X, _PX, _ZZ, 0),
+    (_Y, _PY, _ZZZ, 0),
 )
-_START_X = const(11)  # where the program says which x, and which y
-_START_Y = const(16)
+_START_X = const(13)  # where the program says which x, and which y
+_START_Y = const(17)
 # The sum becomes sum + point. Were both the same, or each other's negative, ZZZ would become 0, and x and y in the end.
 _ADD = _program(
-    (_A, _PX, _ZZ, 0, 0),
-    (_B, _PY, _ZZZ, 0, 0),
-    (_A, _A, _16P, _X, _ZERO),  # [17.1]
-    (_B, _B, _16P, _Y, _ZERO),  # [17.1]
-    (_C, _A, _A, 0, 0),
-    (_D, _A, _C, 0, 0),
-    (_E, _X, _C, 0, 0),
-    (_X, _B, _B, 0, 0),
-    (_X, _X, _4P, _D, _E),  # [5.4]
-    (_F, _Y, _D, 0, 0),
-    (_E, _E, _16P, _X, _ZERO),  # [17.1]
-    (_Y, _B, _E, 0, 0),
-    (_Y, _Y, _4P, _F, _ZERO),  # [5.4]
-    (_ZZ, _ZZ, _C, 0, 0),
-    (_ZZZ, _ZZZ, _D, 0, 0),
+    (_MINUS_PY, _ZERO, _4P, _PY),
+    (_A, _PX, _ZZ, 0),
+    (_B, _PY, _ZZZ, 0),
+    (_A, _A, _16P, _X),  # [17.1]
+    (_B, _B, _16P, _Y),  # [17.1]
+    (_C, _A, _A, 0),
+    (_D, _A, _C, 0),
+    (_E, _X, _C, 0),
+    (_X, _B, _B, 0),
+    (_X, _X, _4P, _D),
+    (_X, _X, _4P, _E),
+    (_X, _X, _4P, _E),  # [13.4]
+    (_F, _Y, _D, 0),
+    (_E, _E, _16P, _X),  # [17.1]
+    (_Y, _B, _E, 0),
+    (_Y, _Y, _4P, _F),  # [5.4]
+    (_ZZ, _ZZ, _C, 0),
+    (_ZZZ, _ZZZ, _D, 0),
 )
-_ADD_X = const(1)
-_ADD_Y = const(6)
-# The sum becomes twice the sum. A: -2 Y, B: A^2, C: A^3, D: X B, E: -3 (X^2 - ZZ^2).
+_ADD_X = const(5)
+_ADD_Y = const(9)
+# The sum becomes twice the sum. A: 2 Y, B: A^2, C: A^3, D: X B, E: 3 (X^2 - ZZ^2).
 _DOUBLE = _program(
-    (_A, _ZERO, _16P, _ZERO, _Y),  # [16]
-    (_B, _A, _A, 0, 0),
-    (_C, _A, _B, 0, 0),
-    (_D, _X, _B, 0, 0),
-    (_F, _ZZ, _ZZ, 0, 0),
-    (_E, _X, _X, 0, 0),
-    (_E, _E, _4P, _F, _ZERO),  # [5.1]
-    (_E, _ZERO, _16P, _E, _E),  # [16]
-    (_X, _E, _E, 0, 0),
-    (_X, _X, _4P, _ZERO, _D),  # [5.3]
-    (_D, _D, _16P, _X, _ZERO),  # [17.1]
-    (_F, _C, _Y, 0, 0),
-    (_Y, _E, _D, 0, 0),
-    (_Y, _Y, _4P, _F, _ZERO),  # [5.3]
-    (_ZZ, _B, _ZZ, 0, 0),
-    (_ZZZ, _C, _ZZZ, 0, 0),
+    (_A, _Y, _Y, _ZERO),  # [10.8]
+    (_B, _A, _A, 0),
+    (_C, _A, _B, 0),
+    (_D, _X, _B, 0),
+    (_F, _ZZ, _ZZ, 0),
+    (_E, _X, _X, 0),
+    (_F, _E, _4P, _F),  # [5.2]
+    (_E, _F, _F, _ZERO),
+    (_E, _E, _F, _ZERO),  # [15.6]
+    (_X, _E, _E, 0),
+    (_X, _X, _4P, _D),
+    (_X, _X, _4P, _D),  # [9.3]
+    (_D, _D, _16P, _X),  # [17.1]
+    (_F, _C, _Y, 0),
+    (_Y, _E, _D, 0),
+    (_Y, _Y, _4P, _F),  # [5.3]
+    (_ZZ, _B, _ZZ, 0),
+    (_ZZZ, _C, _ZZZ, 0),
 )
-_DENOMINATOR = bytes((_A, _ZZZ, _ONE, 0, 0))
+_DENOMINATOR = _program((_A, _ZZZ, _ONE, 0))
 # With A = 1 / ZZZ: the sum becomes (x, y), out of Montgomery's form. 1 / ZZ = (ZZ / ZZZ)^2.
 _AFFINE = _program(
-    (_A, _A, _RR, 0, 0),
-    (_B, _ZZ, _A, 0, 0),
-    (_B, _B, _B, 0, 0),
-    (_X, _X, _B, 0, 0),
-    (_Y, _Y, _A, 0, 0),
-    (_X, _X, _ONE, 0, 0),
-    (_Y, _Y, _ONE, 0, 0),
+    (_A, _A, _RR, 0),
+    (_B, _ZZ, _A, 0),
+    (_B, _B, _B, 0),
+    (_X, _X, _B, 0),
+    (_Y, _Y, _A, 0),
+    (_X, _X, _ONE, 0),
+    (_Y, _Y, _ONE, 0),
 )
-_SCALE_ONE = bytes((_C, _RR, _ONE, 0, 0))
+_SCALE_ONE = _program((_C, _RR, _ONE, 0))
 
 
 class Points:
@@ -125,20 +131,17 @@ class Points:
         digits = _halves(k).to_bytes(32, "little")
         _put(workspace, _C, self._blind)
         _START[_START_X] = _ADD[_ADD_X] = _PX
-        program, at = _START, _START_Y
+        program, y = _START, _START_Y
         for step in range(_STEPS - 1, -1, -1):
             if step < _STEPS - 1:
                 run(workspace, 0, _DOUBLE, len(_DOUBLE))
-            for column in range(_COLUMNS):
-                bits = teeth(digits, _STEPS * column + step)
-                positive = bits >> 7
-                table.seek((_POINTS * column + ((bits ^ (positive - 1)) & (_POINTS - 1))) * _POINT_OCTETS)
+            at = 0
+            for column in range(step, _STEPS * _COLUMNS, _STEPS):
+                table.seek(at + entry(digits, column, program, y, _MINUS_PY) * _POINT_OCTETS)
                 table.readinto(point)
-                run(workspace, 0, _NEGATE, len(_NEGATE))
-                program[at] = _MINUS_PY - positive
                 run(workspace, 0, program, len(program))
-                if at == _START_Y:
-                    program, at = _ADD, _ADD_Y
+                program, y = _ADD, _ADD_Y
+                at += _COLUMN_OCTETS
         return _signed(_affine(workspace), k)
 
     def times(self, k, x, y):
@@ -195,9 +198,8 @@ def _put(workspace, slot, value):
 
 
 def _get(workspace, slot):
-    octets = bytearray(_NUMBER_OCTETS)
-    join(workspace, slot, octets)
-    return int.from_bytes(octets, "little")
+    join(workspace, slot, _octets)
+    return int.from_bytes(_octets, "little")
 
 
 def _affine(workspace):
@@ -231,7 +233,7 @@ def _enter(workspace, slot, x, y):
     _put(workspace, slot, x)
     _put(workspace, slot + 1, y)
     program = _program(
-        (slot, slot, _RR, 0, 0), (slot + 1, slot + 1, _RR, 0, 0), (slot + 2, _ZERO, _4P, slot + 1, _ZERO)
+        (slot, slot, _RR, 0), (slot + 1, slot + 1, _RR, 0), (slot + 2, _ZERO, _4P, slot + 1)
     )
     run(workspace, 0, program, len(program))
 
@@ -253,4 +255,5 @@ def _make_constants():
     return bytes(memoryview(workspace)[_SLOTS_AT + _SLOT_OCTETS :])
 
 
+_octets = bytearray(_NUMBER_OCTETS)
 _constants = _make_constants()
