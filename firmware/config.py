@@ -1,8 +1,8 @@
 """What the hub keeps on its file system: settings and bonds, each in two copies, replaced one at a time and atomically.
 
 A file is one line with the CRC-32 and the generation, then JSON. The whole copy with the higher generation wins;
-writing goes to the other one, through a temporary name. No copy whole: the hub is blank and waits to be enrolled; it
-never falls back to open settings.
+writing goes to the other one first, through a temporary name, and then to that one. No copy whole: the hub is blank and
+waits to be enrolled; it never falls back to open settings.
 """
 
 import binascii
@@ -76,7 +76,7 @@ class Store:
         return best[1] if best else None
 
     def save(self, content: dict) -> None:
-        """Replace the older copy; the newer one stays as it is until this one is whole."""
+        """Replace the older copy, and when that is whole the other one, so that what is new is there twice too."""
         generations = []
         for path in self._paths:
             found = _read(path)
@@ -87,7 +87,8 @@ class Store:
         if len(body) > _FILE_OCTETS_MAX - _HEAD_OCTETS_MAX:
             raise PeerError("store: too long", len(body))
         head = b"%08x %s\n" % (binascii.crc32(generation + body), generation)
-        write_whole(self._paths[older], head + body)
+        for index in (older, 1 - older):
+            write_whole(self._paths[index], head + body)
 
 
 def _read(path):

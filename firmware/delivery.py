@@ -55,6 +55,7 @@ class Delivery:
             except PeerError as error:
                 failure = error
             self._begin_anew()
+            hub.turned.set()  # visits that waited for the line wait no longer
             failure = await self._session.close() or failure  # why the link ended, before who noticed it
             if failure is not None:
                 if not isinstance(failure, PeerError):

@@ -7,6 +7,7 @@ import drivers
 _LISTEN_MS = const(60_000)
 _REST_FAILED_MS = const(5_000)  # after a visit that gave nothing; doubled each time it does so again
 _REST_MAX_MS = const(300_000)
+_DENIALS_MAX = const(3)  # a link lost three times just while it was being encrypted is no chance
 _IGNORED_MS = const(1_000)  # an advert that wants nothing of us now: the next one may
 
 
@@ -21,6 +22,7 @@ class Device:
         self.identity = identity
         self.not_before_ms = 0
         self.rest_ms = _REST_FAILED_MS
+        self._denials = 0  # in a row
 
     def rest(self, now_ms: int, good: bool, row) -> None:
         """Not to be visited again just yet: soon after a good visit, later and later while they give nothing."""
@@ -30,6 +32,11 @@ class Device:
         else:
             self.not_before_ms = now_ms + self.rest_ms
             self.rest_ms = min(self.rest_ms * 2, _REST_MAX_MS)
+
+    def denied(self, denied: bool) -> bool:
+        """Whether its keys are no longer ours: the host tells it like a link that was lost at that moment."""
+        self._denials = self._denials + 1 if denied else 0
+        return self._denials >= _DENIALS_MAX
 
     def awake(self) -> None:
         """A person is at the device: it may be visited at once."""
@@ -115,6 +122,8 @@ class Listening:
             return
         if row.bonds and not hub.bonds.has(device.identity) and not hub.window_open():
             hub.health.count("visit not_bonded")  # not even connected to: some devices show an error then
+            if hub.journal.last_session(device.slot) is not None:
+                hub.needs_help("bond_lost")  # it was paired once, and nobody would notice
             device.rest(self.heard_ms, False, row)
             return
         needed = hub.journal.needed(row.burst, row.value_octets_max)
@@ -156,7 +165,7 @@ class Listening:
         if hub.radio.bond_changed:
             hub.keeps(visiting.bond_changed)
             hub.needs_help("bond_changed")
-        elif visiting.outcome == "bond_lost":
+        elif visiting.outcome == "bond_lost" or device.denied(hub.radio.denied):
             hub.needs_help("bond_lost")
         if hub.radio.lost:
             hub.radio.lost = 0

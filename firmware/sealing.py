@@ -4,13 +4,14 @@ from micropython import const
 
 import drivers
 from firmware.contracts import OutOfTurn, PeerError
-from firmware.journal.records import BOND_CHANGED, Plan
+from firmware.journal.records import BOND_CHANGED, Capture, Plan
 from firmware.measurement.codes import KINDS
 from firmware.seal import cose
 from firmware.seal.batch import Batch, Head
 
 _CAPTURES_MAX = const(64)  # more never fit into one envelope: a capture takes 25 octets and more
 _JOINT_CAPTURES_MAX = const(16)  # other devices' captures between two visits of one
+_FLAGS = const(5)  # in a Capture
 FORMAT = 1
 
 
@@ -131,7 +132,9 @@ class Sealing:
             capture = journal.read(number)
             session = journal.session_of(capture) or journal.last_session(capture.device)
             if session is not None and session.visit == capture.visit and session.security & BOND_CHANGED:
-                capture = capture._replace(flags=capture.flags | BOND_CHANGED)
+                facts = list(capture)  # MicroPython's named tuples have no _replace
+                facts[_FLAGS] |= BOND_CHANGED
+                capture = Capture(*facts)
             # A later fix of the sealing boot must not change what was sealed before it.
             timing = fix if capture.boot == plan.fix_boot else journal.fix_for(capture.boot)
             fits = number in joined or self._join(joined, numbers, place, capture, session, number != apart)
@@ -249,6 +252,8 @@ def _decoded(capture, session):
         return error.args[0]
     except KeyError:
         return "no row"
+    except Exception:  # noqa: BLE001 - a driver's own fault: else these octets would end the hub at each boot
+        return "driver"
     for measurement in measurements:
         if measurement.kind not in KINDS:
             return "no kind"

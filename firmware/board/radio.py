@@ -62,6 +62,7 @@ class Radio:
         self._gone = True
         self.security = 0
         self.bond_changed = False
+        self.denied = False  # this link's encryption failed
         self.lost = 0  # values that could not be kept: possible_loss
         self.faults = 0  # exceptions that the handler held back
         self.last_value_ms = None
@@ -102,6 +103,7 @@ class Radio:
                     core.ble.gap_disconnect(data[0])
             elif event == _IRQ_ENCRYPTION_UPDATE:
                 if data[0] == self._handle:
+                    self.denied = not data[1]
                     self.security = (
                         (ENCRYPTED if data[1] else 0) | (AUTHENTICATED if data[2] else 0) | (BONDED if data[3] else 0)
                     )
@@ -185,7 +187,7 @@ class Radio:
         self._identity = identity
         self._characteristics = {}
         self._cut = False
-        self.bond_changed = False
+        self.bond_changed = self.denied = False
         self.last_value_ms = None
         self._value.clear()
         self._secured.clear()
@@ -299,7 +301,9 @@ class Radio:
     async def close(self) -> None:
         """Hang up, and return when the link is gone; every end of a visit comes here."""
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is None:
+            self._refuse()  # the link came just when it was given up
+        else:
             try:
                 await connection.disconnect(timeout_ms=_HANG_UP_MS)
             except asyncio.TimeoutError:

@@ -146,7 +146,7 @@ def test_cuts_anywhere_in_days_of_use(home, seed, erased):
 
     house.world.run(story())
     assert cells.erases > 8  # beside the torn ones; formatting takes 6
-    assert house.hub.counters.boots > 8
+    assert house.hub.counters.boots >= 8
     assert cuff.overwritten == []
     assert homes.books(house) == (0, 0, 0)
 

@@ -184,7 +184,7 @@ def _judged(opened: Opened, reading: dict[str, Any], measurement: Measurement, p
     capture, index = reading["captures"][-1], reading["index"]
     session = opened.sessions[reading["session"]]
     device = _device(session)
-    held = "bond" if "bond_changed" in reading["link"] else ""
+    held = "bond" if _without_bond(reading) else ""
     content = {
         "reading": reading["reading"],
         "hub": opened.hub,
@@ -262,6 +262,12 @@ def _octets(entry: dict[str, Any], session: dict[str, Any]) -> Octets:
         time_s=entry["hub_time_s"],
         content=content,
     )
+
+
+def _without_bond(entry: dict[str, Any]) -> bool:
+    """Whether somebody else may have said it: keys that changed, or none from a device that can bond."""
+    link = entry["link"]
+    return "bond_changed" in link or ("encrypted" not in link and drivers.row(entry["row"]).bonds)
 
 
 def _device(session: dict[str, Any]) -> str:

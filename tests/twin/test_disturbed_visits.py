@@ -1,0 +1,225 @@
+"""P11: whatever a device does on its link, the hub goes on: the next device is read as if nothing had been."""
+
+import asyncio
+import random
+
+import pytest
+
+from tests.twin import homes
+from tests.twin.test_power_cuts import SMALL
+from tools.simulator.devices import Patient, readings
+from tools.simulator.house import CUFF, DELIVERED_S, NONIN, OXIMETER, SCALE
+
+pytestmark = [pytest.mark.needs("micropython32", "library"), pytest.mark.promise("P11")]
+
+_BP = readings.blood_pressure(128, 82, 97, 71)
+_STEPS, _STEP_S = 24, 0.07  # the shortest visit of these devices takes 1.5 s and a linger of as much
+_CONNECTED_S_MAX = 3.0  # from the first advertisement, when nobody else is being visited
+
+
+async def _next_is_normal(house, device, reading):
+    """Measured, connected to within three seconds, read in one visit, delivered."""
+    connections = _count(device, "connected")
+    begun_s = house.loop.time()
+    device.press(reading)
+    await house.until(lambda: _count(device, "connected") > connections, 60, "it is connected to", 0.1)
+    assert house.loop.time() - begun_s <= _CONNECTED_S_MAX
+    await homes.read(house, device)
+    assert _count(device, "connected") == connections + 1
+    await homes.delivered(house)
+
+
+def _count(device, word):
+    return [entry[1] for entry in device.log].count(word)
+
+
+@pytest.mark.promise("P2", "P4")
+@pytest.mark.parametrize("model", [CUFF, NONIN, OXIMETER], ids=["cuff", "oximeter", "unbonded"])
+def test_links_lost_at_every_step_of_a_visit(home, model):
+    """Each visit is cut short a little later than the one before: from connecting to the device's hanging up."""
+    house = home(model, SCALE)
+    device, scale = house.devices
+    patient = Patient("copd", random.Random(2))
+    measure = patient.blood_pressure if model is CUFF else patient.oximetry
+
+    async def story():
+        for step in range(_STEPS):
+            connections = _count(device, "connected")
+            device.press(measure())
+            await house.until(lambda seen=connections: _count(device, "connected") > seen, 400, "a visit", 0.005)
+            await asyncio.sleep((step + house.chance.random()) * _STEP_S)
+            if device.link is not None:
+                device.drop_link()
+            await asyncio.sleep(house.chance.uniform(5, 40))
+        await asyncio.sleep(70)
+        await _next_is_normal(house, scale, readings.weight("79.9"))
+        if device.unsent():
+            device.press(measure())
+            await homes.read(house, device, 400)
+        await homes.delivered(house)
+
+    house.world.run(story())
+    assert _count(device, "drop") > _STEPS * 2 // 3
+    assert homes.books(house) == (0, 0, 0)
+    assert not house.hub.crashes
+
+
+@pytest.mark.parametrize("delay_ms", [700, 2_000, 6_000])
+def test_a_slow_device(home, delay_ms):
+    """Slow answers are waited for, up to the step's limit; another device is read in the meantime or after it."""
+    house = home(CUFF, SCALE)
+    cuff, scale = house.devices
+
+    async def story():
+        cuff.faults.answer_delay_ms = delay_ms
+        cuff.press(_BP)
+        await asyncio.sleep(100)
+        await homes.measure(house, scale, readings.weight("79.9"), 120)
+        assert bool(cuff.unsent()) == (delay_ms > 5_000)
+        cuff.faults.answer_delay_ms = 0
+        cuff.press(readings.blood_pressure(129, 83, 98, 72))
+        await homes.read(house, cuff, 400)
+        await homes.delivered(house)
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+
+
+def test_a_device_that_says_nothing_and_one_that_never_hangs_up(home):
+    house = home(CUFF, SCALE)
+    cuff, scale = house.devices
+
+    async def story():
+        cuff.faults.silent = True
+        cuff.press(_BP)
+        scale.press(readings.weight("79.8"))
+        await homes.read(house, scale)
+        cuff.faults.silent = False
+        scale.LINGER_S = cuff.LINGER_S = cuff.PATIENCE_S = scale.PATIENCE_S = 10_000.0
+        cuff.press(readings.blood_pressure(129, 83, 98, 72))
+        await homes.read(house, cuff, 120)  # the hub hangs up when nothing more comes
+        await _next_is_normal(house, scale, readings.weight("79.9"))
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+
+
+def test_two_devices_awake_together(home):
+    """All four at once: each is read before it falls asleep."""
+    house = home(CUFF, SCALE, NONIN, OXIMETER)
+    patient = Patient("heart_failure", random.Random(4))
+
+    async def story():
+        for device, measure in zip(
+            house.devices, (patient.blood_pressure, patient.weight, patient.oximetry, patient.oximetry), strict=True
+        ):
+            device.press(measure())
+        await asyncio.sleep(45)
+        assert [device.unsent() for device in house.devices] == [[], [], [], []]
+        await homes.delivered(house)
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("handle", ["its own", "nobody's"])
+def test_a_flood_of_notifications(home, handle):
+    """A thousand in one visit, more than there is room for: what was confirmed is there, and the hub goes on."""
+    house = home(
+        CUFF, SCALE, hub={"table": tuple(row._replace(sectors=16) if row.label == "journal" else row for row in SMALL)}
+    )
+    cuff, scale = house.devices
+    flooding = True
+
+    def flood(what, *_details):
+        if what == "subscribed" and flooding:
+            house.world.loop.create_task(pour(cuff.link))
+
+    class Nobodys:
+        handle = 0x0FFF
+
+    async def pour(link):
+        for number in range(1000):
+            if link.gone:
+                return
+            link.notify(cuff.measurement if handle == "its own" else Nobodys, bytes((0x80, number & 255, number >> 8)))
+            await asyncio.sleep(0.004)
+
+    cuff.listeners.append(flood)
+
+    async def story():
+        nonlocal flooding
+        cuff.press(_BP)
+        await asyncio.sleep(120)
+        flooding = False
+        await asyncio.sleep(900)
+        house.press_button()
+        await asyncio.sleep(5)
+        await homes.measure(house, scale, readings.weight("79.9"), 200)
+        if cuff.unsent():
+            cuff.press(readings.blood_pressure(129, 83, 98, 72))
+            await homes.read(house, cuff, 400)
+        await house.until(lambda: house.journal().waiting() == 0, 4 * DELIVERED_S, "all is delivered")
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+    rows = house.store.rows("SELECT capture, reason FROM undecoded ORDER BY capture")
+    assert len(rows) > 100
+    assert {row["reason"] for row in rows} == {"short" if handle == "its own" else "no handle"}
+    assert not house.hub.crashes
+
+
+_BROKEN = """
+from aioble import core
+from firmware.listening import Listening
+keep, heard = Listening.keep, [0]
+
+def breaks(self, *facts):
+    heard[0] += 1
+    if heard[0] in (2, 3):
+        raise ZeroDivisionError
+    keep(self, *facts)
+
+def silences(event, data):
+    if event == 19 and heard[0] == 5:
+        heard[0] += 1
+        raise ZeroDivisionError
+
+Listening.keep = breaks
+core._irq_handlers.append(silences)  # behind ours: what it leaves out would silence Bluetooth for ever
+import main
+"""
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.parametrize("host", ["esp", "fork"])
+def test_an_exception_in_the_bluetooth_handler_silences_nothing(home, host):
+    """In what keeps a value (then it is not confirmed), and in another's handler behind ours."""
+    house = home(CUFF, SCALE, hub={"host": host})
+    cuff, scale = house.devices
+    confirmed = []
+
+    def note(what, *_details):
+        if what == "confirmed":
+            confirmed.append(house.journal().next_capture)
+
+    cuff.listeners.append(note)
+
+    async def story():
+        house.power_off()
+        program = house.world.folder / "broken.py"
+        program.write_text(_BROKEN)
+        house.hub.start(program=program)
+        await asyncio.sleep(5)
+        before = house.journal().next_capture
+        for systolic in (120, 121, 122, 123):
+            cuff.press(readings.blood_pressure(systolic, 80, 93, 70))
+            await asyncio.sleep(45)
+        await homes.read(house, cuff, 400)
+        assert [number - before for number in confirmed] == [1, 2, 3, 4]
+        await homes.measure(house, scale, readings.weight("79.9"), 120)
+        await homes.delivered(house)
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
