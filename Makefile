@@ -19,6 +19,9 @@ deps: ## set up everything, and ask again for what was missing
 demo: set-up ## the main job: readings from virtual devices to verified receipts
 	@.venv/bin/telehub demo --once $(ARGS)
 
+picture: set-up ## the picture in the README, from a run
+	@.venv/bin/telehub demo --once --seed 3 --picture tools/simulator/demo/picture.svg
+
 test: set-up ## the tests, on CPython and on MicroPython
 	@.venv/bin/python -m pytest -q -n 2 $(ARGS)
 
@@ -27,10 +30,13 @@ check: set-up ## idiom, types, and the chip's compiler over everything that goes
 	@.venv/bin/python -m mypy
 	@.venv/bin/python -m tools.host.compile
 
+fuzz: set-up ## random octets, led by coverage, through every decoder (ARGS="--seconds 600")
+	@.venv/bin/python -m tools.host.fuzz $(ARGS)
+
 size: set-up ## octets of flash, per room
 	@.venv/bin/telehub size $(ARGS)
 
 set-up:
 	@$(call SET_UP)
 
-.PHONY: help deps demo test check size set-up
+.PHONY: help deps demo picture test check size set-up

@@ -24,6 +24,8 @@ COMMANDS = {
     "size": ("tools.host.size", "command"),
 }
 
+_INTERRUPTED = 130  # what Typer makes of Ctrl-C
+
 
 def exists(module: str) -> bool:
     """Whether a command's module is in the tree (only its folder's `__init__` is imported)."""
@@ -78,9 +80,11 @@ def run(arguments: Sequence[str]) -> int:
     except ClickException as error:
         return report(CommandError(error.format_message()), as_json)
     except (typer.Abort, KeyboardInterrupt):
-        return report(CommandError("stopped before it was done"), as_json)
+        code = _INTERRUPTED
     except BrokenPipeError:
         return DONE  # the reader has seen enough
+    if code == _INTERRUPTED:
+        return report(CommandError("stopped before it was done"), as_json)
     return code if isinstance(code, int) else DONE
 
 

@@ -47,10 +47,24 @@ MAC_ARM = HostFacts(
 MAC_INTEL = replace(
     MAC_ARM, machine="x86_64", candidates=(Candidate("PATH", "/usr/local/bin/micropython", BREW),)
 )  # fmt: skip
+MAC_WITHOUT_BREW = HostFacts(system="Darwin", machine="arm64")
+FEDORA = HostFacts(system="Linux", machine="x86_64", distribution="fedora")
+# A Debian of 64-bit ARM, and one in an image that has never asked its mirror: origin and codename are then taken from
+# os-release and from the source line itself (interpreters.py).
+DEBIAN_13_ARM = replace(
+    DEBIAN_13, machine="aarch64", candidates=(), sites=(Site(MIRROR, "Debian", "trixie", "arm64"),)
+)  # fmt: skip
+DEBIAN_12_IMAGE = replace(DEBIAN_12, sites=(Site(MIRROR, "Debian", "bookworm", "amd64"),))
+# Debian 12 without its own key ring, as after a removal by hand: nothing fetched could be believed.
+DEBIAN_12_KEYLESS = replace(DEBIAN_12, keyrings=())
+# Linux Mint: Ubuntu's packages under a codename of its own.
+MINT = replace(UBUNTU_24, distribution="linuxmint", codename="wilma")
 BARE = HostFacts(system="Linux", machine="x86_64")
 HOSTS = {
-    "debian 12": DEBIAN_12, "debian 13": DEBIAN_13, "ubuntu 24.04": UBUNTU_24, "macos arm": MAC_ARM,
-    "macos intel": MAC_INTEL, "bare": BARE,
+    "debian 12": DEBIAN_12, "debian 12 image": DEBIAN_12_IMAGE, "debian 12 keyless": DEBIAN_12_KEYLESS,
+    "debian 13": DEBIAN_13, "debian 13 arm": DEBIAN_13_ARM, "ubuntu 24.04": UBUNTU_24, "mint": MINT,
+    "macos arm": MAC_ARM, "macos intel": MAC_INTEL, "macos without brew": MAC_WITHOUT_BREW, "fedora": FEDORA,
+    "bare": BARE,
 }  # fmt: skip
 
 
@@ -104,8 +118,41 @@ def test_macos_without_it_names_the_one_command():
     assert plan(replace(MAC_ARM, candidates=())) == (Install("MicroPython", "brew install micropython"),)
 
 
-def test_a_bare_system_is_told_to_build_one():
-    assert plan(BARE) == (Install("MicroPython", "build MicroPython's unix port and set MICROPYTHON to its path"),)
+def test_macos_without_homebrew_is_told_of_it_first():
+    assert plan(MAC_WITHOUT_BREW) == (Install("MicroPython", "install Homebrew, then: brew install micropython"),)
+
+
+@pytest.mark.parametrize("host", [BARE, FEDORA])
+def test_a_system_without_apt_is_told_to_build_one(host):
+    assert plan(host) == (Install("MicroPython", "build MicroPython's unix port and set MICROPYTHON to its path"),)
+    assert plan(host, 32)[-1].get.endswith("set MICROPYTHON32 to its path")
+
+
+@pytest.mark.parametrize("host", [FEDORA, BARE, MAC_WITHOUT_BREW])
+def test_one_on_path_is_used_whoever_packaged_it(host):
+    host = replace(host, candidates=(Candidate("PATH", "/usr/bin/micropython", DEBIAN_AMD64),))
+    assert plan(host) == (Use(host.candidates[0]),)
+
+
+def test_an_image_that_never_asked_its_mirror_fetches_like_any_debian():
+    assert plan(DEBIAN_12_IMAGE) == plan(DEBIAN_12)
+
+
+def test_without_a_key_ring_nothing_is_fetched():
+    assert plan(DEBIAN_12_KEYLESS) == (
+        Install("MicroPython", "sudo apt-get install debian-archive-keyring && make deps"),
+    )
+
+
+def test_a_distribution_on_ubuntus_packages_names_one_command():
+    assert not any(isinstance(step, Fetch) for step in plan(MINT))
+    assert isinstance(plan(MINT)[-1], Install)
+
+
+def test_releases_are_tried_in_turn_and_the_64_bit_ones_after_the_32_bit_ones():
+    """A mirror in the middle of a sync breaks one release's index for one architecture; others are then whole."""
+    fetches = [step for step in plan(DEBIAN_12) if isinstance(step, Fetch)]
+    assert [(step.architecture, len(step.releases) > 1) for step in fetches] == [("i386", True), ("amd64", True)]
 
 
 def test_a_64_bit_arm_host_is_not_promised_a_32_bit_one():

@@ -26,6 +26,8 @@ LOCK = ROOT / "requirements.lock"
 STAMP = DEPS / "stamp.json"
 
 PYTHON_MIN = (3, 11)
+_LOGGED_EACH = 20  # packages, in a log
+_PIP_RETRIES = 2  # with pip's own waits between them: a cut line is told of within a few seconds
 
 
 def say(text: str) -> None:
@@ -151,30 +153,34 @@ def _packages() -> None:
     say(f"  {total} locked packages …")
     command = [
         str(VENV / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "--disable-pip-version-check",
-        "--no-input", "-r", str(LOCK),
+        "--no-input", "--retries", str(_PIP_RETRIES), "-r", str(LOCK),
     ]  # fmt: skip
-    tail: list[str] = []
+    said: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
         assert pip.stdout
         count = 0
         for line in pip.stdout:
-            tail = [*tail[-9:], line.rstrip()]
+            said.append(line.rstrip())
             if line.startswith(("Collecting ", "Requirement already satisfied: ")):
                 count += 1
-                _progress(f"  {count}/{total} {line.split(': ')[-1].split()[-1 if ': ' not in line else 0]}")
+                name = line.partition(": ")[2] or line.partition(" ")[2]
+                _progress(f"  {count}/{total} {name.split()[0]}", in_logs=count % _LOGGED_EACH == 0)
             elif line.startswith("Installing collected packages"):
-                _progress("  unpacking …")
+                _progress("  unpacking …", in_logs=True)
     _progress("")
     if pip.returncode:
-        print("\n".join(tail), file=sys.stderr)
+        complaints = [line for line in said if line.startswith("ERROR")] or said[-3:]
+        print("\n".join(f"  pip: {line}" for line in complaints), file=sys.stderr)
         raise MissingPart("a locked package", "make deps, with a network")
     say(f"  packages installed in {time.monotonic() - started:.0f} s")
 
 
-def _progress(text: str) -> None:
-    """One line that is written over; a log gets none of it."""
+def _progress(text: str, in_logs: bool = False) -> None:
+    """One line that is written over; a log gets only what is marked for it."""
     if sys.stdout.isatty():
-        print(f"\r\x1b[K{text[:100]}", end="", flush=True)
+        print(f"\r\x1b[K{text[:79]}", end="", flush=True)
+    elif in_logs:
+        say(text)
 
 
 def _console_script() -> None:

@@ -28,7 +28,7 @@ MaxProtocol = TLSv1.2
 
 def settings(folder: Path, port: int, address: str = "") -> dict[str, object]:
     """What a Mosquitto with ca.pem, broker.pem, broker.key and acl in `folder` is told; no address means every one."""
-    return {
+    told: dict[str, object] = {
         "listener": f"{port} {address}".strip(),
         "cafile": folder / "ca.pem",
         "certfile": folder / "broker.pem",
@@ -42,6 +42,9 @@ def settings(folder: Path, port: int, address: str = "") -> dict[str, object]:
         "max_packet_size": 65536,
         "log_dest": "stderr",
     }
+    if os.geteuid() == 0:
+        told["user"] = "root"  # else it changes to a user that may not read the folder
+    return told
 
 
 def write_config(path: Path, told: dict[str, object]) -> None:
@@ -76,10 +79,7 @@ class Mosquitto:
         os.chmod(folder / "acl", 0o600)
         (folder / "openssl.cnf").write_text(_OPENSSL)
         self.port = _free_port()
-        told = settings(folder, self.port, _LOOPBACK)
-        if os.geteuid() == 0:
-            told["user"] = "root"  # else it changes to a user that may not read the folder
-        write_config(folder / "mosquitto.conf", told)
+        write_config(folder / "mosquitto.conf", settings(folder, self.port, _LOOPBACK))
         self.start()
         return self
 

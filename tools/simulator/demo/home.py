@@ -73,7 +73,7 @@ class Home(House):
         assert named is not None
         number = named.sequence
         if number not in self.envelopes:
-            self._say(f"envelope {number} arrives, {len(arrival.octets)} octets; signature and chain are checked")
+            self._say(f"envelope {number} arrives, {len(arrival.octets)} octets, and is checked")
         self.envelopes[number] = arrival.octets
         if arrival.answer is not None:
             held = decode_receipt(arrival.answer, self.enrolled.receipt_key).status

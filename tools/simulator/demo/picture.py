@@ -16,5 +16,6 @@ def draw(path: Path, *parts: RenderableType) -> None:
         console.print(part)
     svg = console.export_svg(title="telehub demo", unique_id="telehub")
     # Rich names web fonts; a picture must not ask anybody for anything.
-    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL).replace("Fira Code, monospace", "monospace")
+    svg = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    svg = svg.replace("Fira Code, monospace", "monospace")
     path.write_text(svg)

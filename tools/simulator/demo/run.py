@@ -62,6 +62,8 @@ def command(
     library.find()
     if out is not None:
         _take(out)
+    if svg is not None:
+        _take_file(svg)
     signal.signal(signal.SIGTERM, _interrupt)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="telehub-")))
@@ -83,7 +85,7 @@ def command(
         screen.close()
         end = books.closed(home.counts(), run)
         if svg is not None:
-            _draw(svg, [*screen.snapshots, end])
+            picture.draw(svg, *screen.snapshots, end)
         if not as_json:
             console.print()
             console.print(end)
@@ -122,11 +124,12 @@ def _take(out: Path) -> None:
         raise WrongUse(f"{out} holds an earlier run", "--out DIR, a new or an empty one")
 
 
-def _draw(path: Path, parts: list[Any]) -> None:
+def _take_file(path: Path) -> None:
+    """See that the file can be written, before a minute is spent on what goes there."""
     try:
-        picture.draw(path, *parts)
+        path.open("a").close()
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}", "--picture FILE.svg") from None
+        raise WrongUse(f"{path} cannot be written: {error.strerror}", "--picture FILE.svg, one of yours") from None
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
