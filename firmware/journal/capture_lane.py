@@ -103,8 +103,21 @@ class CaptureLane:
         while attempt < _ATTEMPTS:
             at = self.at
             self.at = at + units  # spent, whatever comes
-            if self._write(at, units, length, value):
-                index = self.generation % self.count
+            index = self.generation % self.count
+            self._seal(at, length, value)
+            place = index * SECTOR + at * UNIT
+            done = 0
+            while done < units:
+                count = self._fill(done, units, length, value)
+                try:  # from here, and not one call deeper: the callback's stack is small
+                    self._flash.program(place, self._chunks[count])
+                except OSError:
+                    pass  # what the flash holds decides
+                if not self._stands(place, count):
+                    break
+                done += count
+                place += count * UNIT
+            else:
                 if self.first[index] == 0:
                     self.first[index] = number
                 self.number = number + 1
@@ -165,38 +178,31 @@ class CaptureLane:
         head[0] = size & 255
         head[1] = size >> 8 | check << 2
 
-    def _write(self, unit, units, length, value):
-        """Program one frame and read it back."""
-        self._seal(unit, length, value)
-        base = (self.generation % self.count) * SECTOR + unit * UNIT
+    def _fill(self, done, units, length, value):
+        """Copy the frame's next units, at most a chunk, and return how many."""
+        count = min(_CHUNK, units - done)
         head, chunk, end = self._head, self._chunk, length + _HEAD
-        done = 0
-        while done < units:
-            count = min(_CHUNK, units - done)
-            offset = done * UNIT
-            index = 0
-            while index < count * UNIT:
-                position = offset + index
-                if position < _HEAD:
-                    chunk[index] = head[position]
-                elif position < end:
-                    chunk[index] = value[position - _HEAD]
-                else:
-                    chunk[index] = 0
-                index += 1
-            try:
-                self._flash.program(base + offset, self._chunks[count])
-            except OSError:
-                pass  # what the flash holds decides
-            try:
-                self._flash.read(base + offset, self._backs[count])
-            except OSError:
-                self._unsure = True
-                return False
-            if self._backs[count] != self._chunks[count]:
-                return False
-            done += count
-        return True
+        offset = done * UNIT
+        index = 0
+        while index < count * UNIT:
+            position = offset + index
+            if position < _HEAD:
+                chunk[index] = head[position]
+            elif position < end:
+                chunk[index] = value[position - _HEAD]
+            else:
+                chunk[index] = 0
+            index += 1
+        return count
+
+    def _stands(self, at, count):
+        """Whether the flash holds the chunk here."""
+        try:
+            self._flash.read(at, self._backs[count])
+        except OSError:
+            self._unsure = True
+            return False
+        return self._backs[count] == self._chunks[count]
 
 
 assert CAPTURES == 0  # the lane lies at the partition's beginning

@@ -51,6 +51,8 @@ class Finder:
         lane = self._captures
         low = oldest = max(1, lane.ready_end - lane.count)
         high = lane.generation
+        if self._first(high) <= number:
+            return high
         while low < high:
             middle = at = (low + high + 1) // 2
             while at > low and self._first(at) == _ALL:  # what was left out or lost says nothing

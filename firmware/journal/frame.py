@@ -11,7 +11,7 @@ from firmware.contracts import PeerError
 UNIT = const(16)
 SECTOR = const(4096)
 UNITS = const(256)  # units of a sector
-HEAD = const(6)  # units of a sector head
+HEAD = const(4)  # units of a sector head
 VERSION = const(1)  # that is written
 OLDEST = const(1)  # that is read
 CAPTURES = const(0)
@@ -21,10 +21,10 @@ PAYLOAD_MAX = const(1000)  # a snapshot with all its tables full has 922
 SECTORS_MAX = const(256)  # 1 MiB: a place is a unit's number in 16 bits
 
 _MAGIC = b"TJ"
-_SEGMENT = const(8)  # units of one fingerprint
-_SEGMENTS = const(32)
-_HEAD_OCTETS = const(96)
-_HEAD_CRC = const(84)
+_SEGMENT = const(16)  # units of one fingerprint: a page of the chip, in which it programs in any order
+_SEGMENTS = const(16)
+_HEAD_OCTETS = const(64)
+_HEAD_CRC = const(52)
 _HEAD_FRONT = const(32)  # octets of a head that say whose it is; what vouches for them comes after
 _WINDOW_OCTETS = const(1040)  # the longest frame fits
 
@@ -64,6 +64,7 @@ class Sectors:
         captures = max(3, count * 3 // 8)  # a lone reading takes 48 octets here and 80 of session there
         self.counts = (captures, count - captures)
         self.salt = b""
+        self.version = VERSION  # of the sectors that are prepared
         self.window(_WINDOW_OCTETS)
 
     def sector(self, lane, generation):
@@ -124,7 +125,7 @@ class Sectors:
                 unit += units_for(size)
 
     def read_head(self, sector, front=False):
-        """(lane, generation, salt) of a sector's head, or None when there is no valid one.
+        """(lane, generation, salt, version) of a sector's head, or None when there is no valid one.
 
         `front`: by its first octets alone, for which nothing vouches. PeerError when another version wrote it: then
         nothing here may be touched.
@@ -144,7 +145,7 @@ class Sectors:
             return None
         if lane > MAIN or self.sector(lane, generation) != sector or not (front or self._vouched(sector)):
             return None
-        return lane, generation, salt
+        return lane, generation, salt, version
 
     def _vouched(self, sector):
         """Whether a head's CRC is right."""
@@ -157,7 +158,7 @@ class Sectors:
         try:
             self.flash.erase(sector)
             head = bytearray(_HEAD_OCTETS)
-            struct.pack_into("<2sBBI8s", head, 0, _MAGIC, VERSION, lane, generation, self.salt)
+            struct.pack_into("<2sBBI8s", head, 0, _MAGIC, self.version, lane, generation, self.salt)
             struct.pack_into("<HH", head, 16, self.counts[0], sum(self.counts))
             self.stale()
             for segment in range(_SEGMENTS):

@@ -8,7 +8,7 @@ from firmware.contracts import Full, OutOfTurn
 from firmware.journal import records
 from firmware.journal.capture_lane import CaptureLane
 from firmware.journal.finder import Finder
-from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNIT, UNITS, Sectors, units_for
+from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNIT, UNITS, VERSION, Sectors, units_for
 from firmware.journal.index import DESCRIPTIONS_MAX, DEVICES_MAX, OPEN_PLANS_MAX, Index
 from firmware.journal.main_lane import UNUSABLE, MainLane
 from firmware.journal.upkeep import Upkeep
@@ -33,6 +33,9 @@ class Journal:
         self._index = Index()
         self._sectors = Sectors(flash)
         self._captures = CaptureLane(flash, self._sectors.counts[CAPTURES])
+        # Puts one value on flash and returns its number; only from the Bluetooth callback, whose stack has room for
+        # no method that only calls another. Full or OSError: it is not on flash, and must not be confirmed.
+        self.capture = self._captures.capture
         self._main = MainLane(self._sectors, self._index, self._next_number)
         self._finder = Finder(self._sectors, self._captures, self._main, self._index)
         self._upkeep = Upkeep(self, self._finder, self._sectors, self._captures, self._main, self._index)
@@ -97,15 +100,6 @@ class Journal:
         self._append(records.KIND_CHAIN, records.pack_chain(chain), 0)
         index.new_chain(chain)
 
-    # Bluetooth callback
-
-    def capture(self, visit, device, handle, flags, mono_ms, time_s, quality, value):
-        """Put one value on flash and return its number; only from the Bluetooth callback.
-
-        Full or OSError: it is not on flash, and the caller hangs up before the device hears a confirmation.
-        """
-        return self._captures.capture(visit, device, handle, flags, mono_ms, time_s, quality, value)
-
     # room
 
     def room(self):
@@ -135,6 +129,10 @@ class Journal:
         if self._captures.spare() < 2 or self._captures.room() < self._want:
             return self._upkeep.capture_step()
         return False
+
+    def upgrade(self):
+        """This firmware is here to stay: from now on sectors are prepared in its own version (FORMAT.md 7)."""
+        self._sectors.version = VERSION
 
     # main lane
 

@@ -67,6 +67,7 @@ class Recovery:
     def _read_heads(self):
         sectors = self._sectors
         sectors.ahead = _FRONT
+        found = 0
         for sector in range(sum(sectors.counts)):
             try:
                 head = sectors.read_head(sector, front=True)
@@ -74,22 +75,22 @@ class Recovery:
                     head = sectors.read_head(sector)
                 if head is None or (sectors.salt and head[2] != sectors.salt):
                     continue
-                lane, generation, sectors.salt = head
+                lane, generation, sectors.salt, version = head
+                found = max(found, version)
                 self._heads[lane][generation % sectors.counts[lane]] = generation
             except OSError:
                 self._note("unreadable")
+        sectors.version = found or sectors.version  # goes on as it was, until `Journal.upgrade`
         sectors.ahead = SECTOR
         sectors.stale()
 
     def _begins(self, lane, generation):
         """Whether a sector whose head is whole begins with a valid frame."""
         sectors = self._sectors
+        if not self._vouched(lane, generation):
+            return False
         sectors.ahead = _PROBE
         try:
-            head = sectors.read_head(sectors.sector(lane, generation))
-            if head is None or head[1] != generation:
-                self._heads[lane][generation % len(self._heads[lane])] = 0  # nothing vouches for it
-                return False
             payload = sectors.payload(lane, generation, HEAD, sectors.prefix(lane, generation))
             return payload is not None and (lane == CAPTURES or payload[0] == records.KIND_OPEN)
         except OSError:
@@ -97,6 +98,20 @@ class Recovery:
             return False
         finally:
             sectors.ahead = SECTOR
+
+    def _vouched(self, lane, generation):
+        """Whether the whole head of the sector that this generation would lie in is valid; else it counts as none."""
+        sectors = self._sectors
+        sectors.ahead = _PROBE
+        try:
+            if sectors.read_head(sectors.sector(lane, generation)) is not None:
+                return True
+        except OSError:
+            self._note("unreadable")
+        finally:
+            sectors.ahead = SECTOR
+        self._heads[lane][generation % len(self._heads[lane])] = 0
+        return False
 
     def _any(self, lane, generation):
         """Whether a sector holds a valid frame of this generation."""
@@ -114,8 +129,10 @@ class Recovery:
         heads = self._heads[lane]
         known = sorted([head for head in heads if head], reverse=True)
         generation = 0
-        for begins in (self._begins, self._any):  # a sector may have lost its first record, or never had one there
-            for one in known:
+        # A sector may have lost its first record, or never had one there; the only one in use may have lost its head.
+        headless = range(known[-1] - 1, max(0, known[0] - len(heads)), -1) if known else ()
+        for begins, those in ((self._begins, known), (self._any, known), (self._any, headless)):
+            for one in those:
                 if begins(lane, one):
                     generation = one
                     break
@@ -136,9 +153,7 @@ class Recovery:
         """Whether a sector is of this generation, or lost its head: frames say of themselves which they are of."""
         heads = self._heads[lane]
         at = generation % len(heads)
-        if heads[at] not in (0, generation) and self._sectors.read_head(self._sectors.sector(lane, generation)) is None:
-            heads[at] = 0  # nothing vouches for it
-        return heads[at] in (0, generation)
+        return heads[at] in (0, generation) or not self._vouched(lane, generation)
 
     def _prepared(self, lane, generation):
         """Yield (generation, first clean unit or 0) of what was prepared beyond this one.
@@ -154,7 +169,7 @@ class Recovery:
                     self._whole(lane, ahead)
                     clean = self._sectors.first_clean(lane, ahead, HEAD) % UNITS
                     untouched = clean == HEAD
-                elif self._sectors.read_head(self._sectors.sector(lane, ahead)) is not None:
+                elif self._vouched(lane, ahead):
                     clean = HEAD
             yield ahead, clean
 

@@ -137,8 +137,8 @@ def _set_version(image, sector, version):
     base = sector * SECTOR
     if image[base : base + 2] == b"TJ":
         image[base + 2] = version
-        crc = journal_octets.crc(bytes(image[base : base + 84]))
-        image[base + 84 : base + 88] = crc.to_bytes(4, "little")
+        crc = journal_octets.crc(bytes(image[base : base + 52]))
+        image[base + 52 : base + 56] = crc.to_bytes(4, "little")
 
 
 # --- damage: named, counted, and no more than it is
@@ -209,7 +209,7 @@ def test_a_lost_newest_region_is_told():
     image[newest * SECTOR : (newest + 1) * SECTOR] = bytes(SECTOR)
     for ahead in range(main.generation + 1, main.ready_end):
         sector = hub.journal._sectors.sector(1, ahead)
-        image[sector * SECTOR : sector * SECTOR + 96] = bytes(96)
+        image[sector * SECTOR : sector * SECTOR + 64] = bytes(64)
     damaged, found = _findings(image)
     assert "newest region" in found and "new chain" in found["newest region"].cost
     assert set(range(81, 181)) <= set(damaged.waiting), "captures lie in the other lane"

@@ -111,7 +111,7 @@ def test_a_chip_that_stores_nothing_is_told_before_anything_is_confirmed():
 @pytest.mark.promise("P1")
 def test_a_stuck_bit_costs_its_units_only():
     flash, journal = _journal()
-    for at in range(96, 4096, 320):
+    for at in range(64, 4096, 320):
         flash.stuck[at + 3] = (0xFF, 0x00)
     values = [bytes([count]) * 19 for count in range(100)]
     for value in values:
@@ -145,12 +145,12 @@ def test_damage_costs_only_itself_and_is_told(kind):
         _capture(journal)
         journal.tidy()
     if kind == "octet":
-        flash.rot(1 * 4096 + 96 + 48 * 3 + 20, 4)
+        flash.rot(1 * 4096 + 64 + 48 * 3 + 20, 4)
     else:
         flash.ruin(1)
     again = _again(flash)
     left = again.pending(999)
-    lost = 1 if kind == "octet" else 83
+    lost = 1 if kind == "octet" else 84
     assert len(left) == 200 - lost and again.waiting() == 200 - lost
     assert "lost" in again.notes
     assert _again(flash).next_capture == 201
@@ -186,7 +186,7 @@ def test_a_lost_newest_region_begins_a_new_chain_that_names_the_last_numbers_kno
     image = bytearray(flash.image())
     for ahead in range(journal._main.generation + 1, journal._main.ready_end):
         other = journal._sectors.sector(1, ahead)
-        image[other * 4096 : other * 4096 + 96] = bytes(96)
+        image[other * 4096 : other * 4096 + 64] = bytes(64)
     again = Journal(Nor(8, bytes(image)), random.Random(9).randbytes)
     assert again.chain != journal.chain
     assert again.next_sequence == 1

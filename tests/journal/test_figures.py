@@ -2,13 +2,13 @@
 
 import random
 
+import pytest
+
 from firmware.journal.journal import Journal
 from firmware.journal.records import Plan, Receipt, Session
+from tools.host.budget import JOURNAL_LONE_OCTETS_MAX, JOURNAL_OF_16_OCTETS_MAX
+from tools.simulator import journal as measured
 from tools.simulator.nor import Nor
-
-_LONE_MAX = 288
-_OF_16_MAX = 84
-_RECOVERY_READS_MAX = 256 + 64  # one of each sector; the walks through the newest two of each lane and what is ready
 
 
 def _session(visit, boot=1):
@@ -55,28 +55,31 @@ def visits(count, readings, sectors=128):
 
 
 def test_a_lone_reading_and_one_of_sixteen_cost_what_was_promised():
-    assert visits(1, 1)[0] <= _LONE_MAX
-    assert visits(1, 16)[0] <= _OF_16_MAX
-    for readings, limit in ((1, _LONE_MAX), (16, _OF_16_MAX)):  # heads and snapshots of sectors included
+    assert visits(1, 1)[0] <= JOURNAL_LONE_OCTETS_MAX
+    assert visits(1, 16)[0] <= JOURNAL_OF_16_OCTETS_MAX
+    # heads and snapshots of sectors included
+    for readings, limit in ((1, JOURNAL_LONE_OCTETS_MAX), (16, JOURNAL_OF_16_OCTETS_MAX)):
         octets, _erases, inside = visits(3000 // readings, readings)
         assert octets <= limit
         assert inside == 0
 
 
 def test_a_year_without_a_network_and_a_power_cut_each_day_fits_into_one_mebibyte():
-    flash, chance = Nor(256, erased="noise"), random.Random(2)
-    visit = 0
-    for day in range(365):
-        flash.reads = 0
-        journal = Journal(flash, chance.randbytes)
-        assert day == 0 or flash.reads <= _RECOVERY_READS_MAX
-        for _reading in range(10):
-            visit += 1
-            assert journal.room() >= journal.needed(30, 19)
-            journal.session(_session(visit, journal.boot))
-            journal.capture(visit, 0, 14, 15, visit, 1_800_000_000, 1, bytes(19))
-            while journal.tidy():
-                pass
-    assert journal.waiting() == 3650
-    for number in (1, 1800, 3650):
-        assert journal.session_of(journal.read(number)).visit == number
+    figure = measured.offline()
+    assert figure.ok, figure.line()
+
+
+@pytest.mark.needs("micropython32")
+def test_a_frame_costs_little_more_than_its_payload_and_a_fiftieth_of_littlefs_erases():
+    figures = measured.frames()
+    assert [figure.figure for figure in figures if not figure.ok] == [], [figure.line() for figure in figures]
+
+
+@pytest.mark.promise("P5")
+@pytest.mark.needs("micropython32")
+@pytest.mark.parametrize("erased", ["ff", "noise"])
+def test_a_boot_reads_little_of_a_full_journal_and_finds_the_same_with_any_one_head_destroyed(erased):
+    """Every ninth head, and all around both lanes' ends; `telehub bench` takes them all."""
+    ends = (*range(46, 54), *range(210, 220))
+    figures = measured.recovery((*ends, *range(0, 256, 9)), erased)
+    assert [figure.figure for figure in figures if not figure.ok] == [], [figure.line() for figure in figures]

@@ -13,8 +13,9 @@ from typing import Any
 SECTOR_OCTETS = 4096
 UNIT_OCTETS = 16
 UNITS = 256
-HEAD_UNITS = 6
-SEGMENT_UNITS = 8
+HEAD_UNITS = 4
+SEGMENT_UNITS = 16
+_HEAD_OCTETS, _HEAD_CRC, _SEGMENTS = 64, 52, 16
 VERSION = 1
 CAPTURES, MAIN = 0, 1
 LANES = ("capture", "main")
@@ -144,11 +145,13 @@ def read(octets: bytes) -> Image:
 
 def read_head(octets: bytes) -> Head | None:
     """A sector's head, when its CRC is right (whatever its version says of the rest)."""
-    head = octets[:96]
-    if len(head) < 96 or head[:2] != b"TJ" or struct.unpack_from("<I", head, 84)[0] != crc(head[:84]):
+    head = octets[:_HEAD_OCTETS]
+    if len(head) < _HEAD_OCTETS or head[:2] != b"TJ":
+        return None
+    if struct.unpack_from("<I", head, _HEAD_CRC)[0] != crc(head[:_HEAD_CRC]):
         return None
     version, lane, generation, salt, captures, total = struct.unpack_from("<BBI8sHH", head, 2)
-    return Head(version, lane, generation, salt, captures, total, struct.unpack_from("<32H", head, 20))
+    return Head(version, lane, generation, salt, captures, total, struct.unpack_from(f"<{_SEGMENTS}H", head, 20))
 
 
 def _fits(head: Head, total: int) -> bool:
