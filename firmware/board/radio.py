@@ -72,9 +72,7 @@ class Radio:
         """Switch the radio on and put our handler first."""
         self._ticks = ticks
         ble = bluetooth.BLE()
-        # First, before aioble's own: its queue of one indication loses the second of two, and its secrets are
-        # written where a power cut can tear them.
-        core._irq_handlers.insert(0, self._irq)
+        ble.irq(self._irq)
         ble.active(True)
         # A peer's Security Request acts with the settings of its moment: they stand from the start.
         ble.config(bond=True, le_secure=True, mitm=False, io=_IO_NO_INPUT_NO_OUTPUT, mtu=_MTU_OCTETS)
@@ -82,12 +80,27 @@ class Radio:
     # -- in the callback -----------------------------------------------------------------------------------
 
     def _irq(self, event, data):
+        """Before aioble's: its queue of one loses the second of two indications, its secrets can be torn by a cut.
+
+        Each call of a function takes some 350 octets of the Bluetooth task's small stack: `telehub bench callback`.
+        """
         try:
             if event == _IRQ_GATTC_INDICATE or event == _IRQ_GATTC_NOTIFY:
-                self._take(event, data[0], data[1], data[2])
-            elif event == _IRQ_SCAN_RESULT:
-                # An answer ends it here: aioble would keep every stranger that it hears until the scan ends.
-                return None if self._is_wanted(data[0], data[1]) else False
+                if data[0] == self._handle:
+                    flags = self.security
+                    if event == _IRQ_GATTC_INDICATE:
+                        flags |= INDICATED
+                    if self.bond_changed:
+                        flags |= BOND_CHANGED
+                    self.keep(data[1], flags, data[2])
+                    self.last_value_ms = self._ticks.now_ms()
+                    self._value.set()
+                else:
+                    self._hang_up(data[0])
+                return None
+            if event == _IRQ_SCAN_RESULT:
+                if not self._is_wanted(data[0], data[1]):
+                    return None  # aioble would keep every stranger that it hears until the scan ends
             elif event == _IRQ_PERIPHERAL_DISCONNECT:
                 if data[0] == self._handle:
                     self._gone = True
@@ -112,35 +125,20 @@ class Radio:
                 return self._bonds.get(data[0], data[1], None if data[2] is None else bytes(data[2]))
             elif event == _IRQ_SET_SECRET:
                 return self._set_secret(data[0], bytes(data[1]), None if data[2] is None else bytes(data[2]))
+            return core.ble_irq(event, data)
         except Exception:  # noqa: BLE001 - one that got out would end all Bluetooth until the next boot
-            self.faults += 1
+            if event == _IRQ_GATTC_INDICATE or event == _IRQ_GATTC_NOTIFY:
+                self.lost += 1  # Full, OSError, MemoryError: not kept, so it must not be confirmed
+            else:
+                self.faults += 1
             self._refuse()
-            return False if event == _IRQ_SET_SECRET else None  # else aioble would write it down, where a cut tears it
-        return None
+            return False if event == _IRQ_SET_SECRET else None
 
     def _is_wanted(self, address_type, address):
         for key in self._wanted:
             if key[0] == address_type and key[1] == address:
                 return True
         return False
-
-    def _take(self, event, handle, value_handle, octets):
-        if handle != self._handle:
-            self._hang_up(handle)
-            return
-        try:
-            flags = self.security
-            if event == _IRQ_GATTC_INDICATE:
-                flags |= INDICATED
-            if self.bond_changed:
-                flags |= BOND_CHANGED
-            self.keep(value_handle, flags, octets)
-        except Exception:  # noqa: BLE001 - Full, OSError, MemoryError: not kept, so it must not be confirmed
-            self.lost += 1
-            self._refuse()
-            return
-        self.last_value_ms = self._ticks.now_ms()
-        self._value.set()
 
     def _set_secret(self, kind, key, value):
         answer = self._bonds.set(kind, key, value)
@@ -169,7 +167,7 @@ class Radio:
         Returns (key, advert octets, scan response octets) or None after about `limit_ms`.
         """
         self._wanted = wanted
-        core.ble.irq(core.ble_irq)  # revived in case anything ever silenced it
+        core.ble.irq(self._irq)  # revived in case anything ever silenced it
         scan = aioble.scan(
             min(limit_ms, _SCAN_MS), interval_us=_SCAN_INTERVAL_US, window_us=_SCAN_WINDOW_US, active=False
         )

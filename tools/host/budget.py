@@ -16,6 +16,19 @@ HEAP_PEAK_OCTETS_STRETCH = 128 * 1024
 # The NimBLE task's stack is small; the callback may not use more of it.
 CALLBACK_STACK_OCTETS_MAX = 2048
 
+# What the flash is programmed with for one reading (capture, session, plan, receipt), alone and when 16 come at once:
+# a chip that is good for 100000 erases a sector then outlives every device (firmware/journal/FORMAT.md).
+JOURNAL_LONE_OCTETS_MAX = 288
+JOURNAL_OF_16_OCTETS_MAX = 84
+
+# A blood pressure with its proof, alone and when 16 share one.
+ENVELOPE_LONE_OCTETS_MAX = 220
+ENVELOPE_OF_16_OCTETS_MAX = 50
+
+# Seconds of wall time on two cores: a demo that a newcomer waits for, and a hub's day, of which tests live many.
+DEMO_WALL_S_MAX = 60
+DAY_WALL_S_MAX = 5
+
 
 def heap_octets(bits: int, twin_octets: int = 0) -> int:
     """The heap to give an interpreter so that the hub has its own, the twin's share (as measured) on top."""

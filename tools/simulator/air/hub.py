@@ -168,6 +168,11 @@ class Hub:
         if self.on_down is not None:
             self.on_down(cause)
 
+    @property
+    def in_callback(self) -> bool:
+        """Whether an event's handler runs just now."""
+        return self._handling > 0
+
     def chip_ms(self) -> int:
         """The chip's millisecond counter, not wrapped."""
         return self.ticks_start + self.loop.time_ms() - self._booted_ms
