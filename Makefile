@@ -36,7 +36,10 @@ fuzz: set-up ## random octets, led by coverage, through every decoder (ARGS="--s
 size: set-up ## octets of flash, per room
 	@.venv/bin/telehub size $(ARGS)
 
+bench: set-up ## what the hub costs: heap, flash, envelopes, wall time, against their targets
+	@.venv/bin/telehub bench $(ARGS)
+
 set-up:
 	@$(call SET_UP)
 
-.PHONY: help deps demo picture test check size set-up
+.PHONY: help deps demo picture test check fuzz size bench set-up

@@ -56,8 +56,8 @@ MACHINE_CODE = {
 # What runs on the chip, and so has the chip's modules only where the rule says.
 ON_CHIP = ("boot", "main", "drivers", "firmware")
 MAY_TOUCH_CHIP = ("boot", "firmware.board")
-# The twin's own chip modules and stand-ins are the chip: MicroPython alone runs them.
-NOT_CPYTHON = ("tools.simulator.chip", "tools.simulator.standin")
+# The twin's own chip modules and stand-ins are the chip: MicroPython alone runs them, as it runs what weighs a hub.
+NOT_CPYTHON = ("tools.simulator.chip", "tools.simulator.standin", "tools.host.bench.stages")
 
 
 def modules(root):
