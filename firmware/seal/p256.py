@@ -15,7 +15,7 @@ import hashlib
 import os
 import sys
 
-from firmware.seal.p256_domain import GX, GY, B, N, P
+from firmware.seal.p256_domain import GX, GY, N, P, on_curve
 
 _TABLE = __file__[: __file__.rfind("/") + 1] + "p256_table.bin"
 _TABLE_SHA256 = (
@@ -106,13 +106,9 @@ def _point(public):
     if len(public) != 65 or public[0] != 4:
         raise ValueError
     x, y = int.from_bytes(public[1:33], "big"), int.from_bytes(public[33:], "big")
-    if x >= P or y >= P or not _on_curve(x, y):
+    if x >= P or y >= P or not on_curve(x, y):
         raise ValueError
     return x, y
-
-
-def _on_curve(x, y):
-    return pow(y, 2, P) == (pow(x, 3, P) - 3 * x + B) % P
 
 
 def _blinds(key, message):
@@ -150,7 +146,7 @@ def _of_base(points, k):
         return _times(points, k, GX, GY)
     with open(_TABLE, "rb") as table:
         point = points.of_base(k, table)
-        if not _on_curve(*point):  # as for one k, and its negative, whose last step would add a point to itself
+        if point is None:  # for one k, and its negative, as the last step would add a point to itself
             point = _next(points, points.of_base(k - 1, table), (GX, GY))
     return point
 
@@ -158,16 +154,15 @@ def _of_base(points, k):
 def _times(points, k, x, y):
     """Return k (x, y)."""
     point = points.times(k, x, y)
-    if not _on_curve(*point):  # as for 2, 6 .. 30 and their negatives
+    if point is None:  # for 2 and its negative
         point = _next(points, points.times(k - 1, x, y), (x, y))
     return point
 
 
 def _next(points, one, other):
-    point = _sum(points, one, other)
-    if point is None or not _on_curve(*point):
-        raise ArithmeticError
-    return point
+    if one is None:
+        raise ArithmeticError  # memory, or the processor, is disturbed
+    return _sum(points, one, other)
 
 
 def _sum(points, one, other):

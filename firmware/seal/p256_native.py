@@ -7,7 +7,7 @@ table are read, and whether a point or its negative is added.
 
 from micropython import const
 
-from firmware.seal.p256_domain import N, P
+from firmware.seal.p256_domain import B, N, P
 from firmware.seal.p256_limbs import entry, invert, join, run, split
 
 # The comb of the base point (tools/host/p256_table.py makes it): 8 teeth, 32 bits apart. Entry i of column 0 .. 7 is
@@ -26,14 +26,15 @@ _4P, _16P = const(1), const(2)  # to take differences from, in limbs too large t
 _ZERO = const(3)
 _ONE = const(4)
 _RR = const(5)  # R^2 mod p: times it is into Montgomery's form, times one is out of it
-_MODULUS_P = const(6)
-_MODULUS_N = const(7)
-_CONSTANTS = const(7)
-_X, _Y, _ZZ, _ZZZ = const(8), const(9), const(10), const(11)
-_PX, _PY, _MINUS_PY = const(12), const(13), const(14)
-_A, _B, _C, _D, _E, _F = const(15), const(16), const(17), const(18), const(19), const(20)
-_ODDS = const(21)  # x, y, -y of 1, 3 .. 15 times a point
-_SLOTS = const(44)  # the last
+_CURVE_B = const(6)
+_MODULUS_P = const(7)
+_MODULUS_N = const(8)
+_CONSTANTS = const(8)
+_X, _Y, _ZZ, _ZZZ = const(9), const(10), const(11), const(12)
+_PX, _PY, _MINUS_PY = const(13), const(14), const(15)
+_A, _B, _C, _D, _E, _F = const(16), const(17), const(18), const(19), const(20), const(21)
+_ODDS = const(22)  # x, y, -y of 1, 3 .. 15 times a point
+_SLOTS = const(45)  # the last
 
 _TOP = 1 << 255
 _INVERSE_P = const(0x3FFF)  # 1 / p and 1 / n modulo 2^14
@@ -56,7 +57,7 @@ _START = _program(
 )
 _START_X = const(13)  # where the program says which x, and which y
 _START_Y = const(17)
-# The sum becomes sum + point. Were both the same, or each other's negative, ZZZ would become 0, and x and y in the end.
+# The sum becomes sum + point. Were both the same, or each other's negative, ZZZ would become 0, and x and y too.
 _ADD = _program(
     (_MINUS_PY, _ZERO, _4P, _PY),
     (_A, _PX, _ZZ, 0),
@@ -101,13 +102,23 @@ _DOUBLE = _program(
     (_ZZZ, _C, _ZZZ, 0),
 )
 _DENOMINATOR = _program((_A, _ZZZ, _ONE, 0))
-# With A = 1 / ZZZ: the sum becomes (x, y), out of Montgomery's form. 1 / ZZ = (ZZ / ZZZ)^2.
+# With A = 1 / ZZZ: the sum becomes (x, y), out of Montgomery's form, and D what is 0 on the curve alone:
+# x^3 - 3 x + b - y^2. 1 / ZZ = (ZZ / ZZZ)^2.
 _AFFINE = _program(
     (_A, _A, _RR, 0),
     (_B, _ZZ, _A, 0),
     (_B, _B, _B, 0),
     (_X, _X, _B, 0),
     (_Y, _Y, _A, 0),
+    (_D, _X, _X, 0),
+    (_D, _D, _X, 0),
+    (_D, _D, _CURVE_B, _ZERO),
+    (_D, _D, _4P, _X),
+    (_D, _D, _4P, _X),
+    (_D, _D, _4P, _X),  # [14.1]
+    (_F, _Y, _Y, 0),
+    (_D, _D, _4P, _F),  # [18.1]
+    (_D, _D, _ONE, 0),
     (_X, _X, _ONE, 0),
     (_Y, _Y, _ONE, 0),
 )
@@ -122,7 +133,7 @@ class Points:
         self._workspace = _workspace(_F)
 
     def of_base(self, k, table):
-        """Return k G as (x, y) for 0 < k < n, but (0, 0) for a k whose last step would add a point to itself.
+        """Return k G as (x, y) for 0 < k < n, None for a k whose last step would add a point to itself.
 
         `table` is the comb as an open file.
         """
@@ -145,7 +156,7 @@ class Points:
         return _signed(_affine(workspace), k)
 
     def times(self, k, x, y):
-        """Return k (x, y) for 0 < k < n, but (0, 0) for a k whose last step would add a point to itself."""
+        """Return k (x, y) for 0 < k < n, None for a k whose last step would add a point to itself."""
         workspace = _workspace(_SLOTS)
         _odd_multiples(workspace, x, y)
         # 64 windows w of 4 bits stand for the odd digits 2 w - 15.
@@ -184,7 +195,9 @@ def _halves(k):
 
 def _signed(point, k):
     """Return the point of k, when the sum is that of the odd one of k and n - k."""
-    return point if k & 1 else (point[0], -point[1] % P)
+    if point is None or k & 1:
+        return point
+    return point[0], -point[1] % P
 
 
 def _workspace(last_slot):
@@ -203,10 +216,12 @@ def _get(workspace, slot):
 
 
 def _affine(workspace):
-    """Return the sum as (x, y)."""
+    """Return the sum as (x, y), None when it is no point of the curve."""
     run(workspace, 0, _DENOMINATOR, len(_DENOMINATOR))
     invert(workspace, 0, _A, _MODULUS_P, _INVERSE_P)
     run(workspace, 0, _AFFINE, len(_AFFINE))
+    if _get(workspace, _D) % P:
+        return None
     return _get(workspace, _X) % P, _get(workspace, _Y) % P
 
 
@@ -241,7 +256,8 @@ def _enter(workspace, slot, x, y):
 def _make_constants():
     workspace = bytearray(_SLOTS_AT + _SLOT_OCTETS * (_CONSTANTS + 1))
     for slot, value in (
-        (_4P, 4 * P), (_16P, 16 * P), (_ONE, 1), (_RR, pow(2, 532, P)), (_MODULUS_P, P), (_MODULUS_N, N),
+        (_4P, 4 * P), (_16P, 16 * P), (_ONE, 1), (_RR, pow(2, 532, P)),
+        (_CURVE_B, (B << 266) % P), (_MODULUS_P, P), (_MODULUS_N, N),
     ):  # fmt: skip
         _put(workspace, slot, value)
         if slot <= _16P:

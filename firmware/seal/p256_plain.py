@@ -7,7 +7,7 @@ does not depend on the scalar, and the sum begins with a point scaled by what an
 is the point at infinity. Formulas: hyperelliptic.org/EFD, dbl-2001-b and the additions of Cohen, Miyaji, Ono.
 """
 
-from firmware.seal.p256_domain import N, P
+from firmware.seal.p256_domain import N, P, on_curve
 
 
 class Points:
@@ -17,7 +17,7 @@ class Points:
         self._blind = blind  # 0 < blind < p
 
     def times(self, k, x, y):
-        """Return k (x, y) as (x, y) for 0 < k < n: 64 windows of 4 bits, each an odd digit -15 .. 15."""
+        """Return k (x, y) for 0 < k < n, None should it be no point: 64 windows of 4 bits, odd digits -15 .. 15."""
         odd = k & 1
         windows = ((k if odd else N - k) + (1 << 256) - 1) >> 1  # k = sum of (2 w_i - 15) 16^i
         start = self._blind
@@ -42,8 +42,9 @@ class Points:
         x, y, z = total
         w = self.inverse(z, P)
         ww = w * w % P
+        x = x * ww % P
         y = y * ww % P * w % P
-        return x * ww % P, (P - y, y)[odd]
+        return (x, (P - y, y)[odd]) if on_curve(x, y) else None
 
     def inverse(self, value, modulus):
         """Return 1 / value modulo p or n, for 0 < value < modulus."""

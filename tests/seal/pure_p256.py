@@ -1,9 +1,10 @@
 """P-256 against published vectors: RFC 6979 and NIST's CAVP, and all that is no key, point or signature."""
 
 import hashlib
+import sys
 from binascii import unhexlify
 
-from firmware.seal import p256
+from firmware.seal import p256, p256_plain
 
 # RFC 6979, A.2.5
 KEY = unhexlify("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721")
@@ -55,8 +56,36 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 FIELD = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 
 
+BASE = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+HAS_EMITTER = getattr(sys.implementation, "_mpy", 0) >> 10
+
+
+def on_every_road(test):
+    """Do a test with machine code and its table, without the table, and in plain Python, as far as they are here."""
+
+    def each():
+        p256.public_key(KEY)
+        found = p256.Road.native, p256.Road.tabled
+        test()
+        try:
+            for road in ((True, False), (False, False)) if found[0] else ():
+                p256.Road.native, p256.Road.tabled = road
+                test()
+        finally:
+            p256.Road.native, p256.Road.tabled = found
+
+    return each
+
+
 def octets(value):
     return value.to_bytes(32, "big")
+
+
+def negative(public):
+    return public[:33] + octets(FIELD - int.from_bytes(public[33:], "big"))
 
 
 def refused(function, *args):
@@ -67,21 +96,25 @@ def refused(function, *args):
     return False
 
 
+@on_every_road
 def test_signatures_are_those_of_rfc_6979():
     for message, signature in SIGNATURES:
         assert p256.sign(KEY, hashlib.sha256(message).digest()) == unhexlify(signature)
 
 
+@on_every_road
 def test_the_public_key_is_that_of_rfc_6979():
     assert p256.public_key(KEY) == PUBLIC
     assert p256.key_id(PUBLIC) == hashlib.sha256(PUBLIC).digest()[:8]
 
 
+@on_every_road
 def test_agreements_are_those_of_nist():
     for public, key, shared in AGREEMENTS:
         assert p256.ecdh(unhexlify(key), unhexlify(public)) == unhexlify(shared)
 
 
+@on_every_road
 def test_a_signature_of_nist_verifies_and_no_other_does():
     message, public, signature = [unhexlify(part) for part in SIGNED]
     digest = hashlib.sha256(message).digest()
@@ -94,6 +127,7 @@ def test_a_signature_of_nist_verifies_and_no_other_does():
         assert not p256.verify(public, digest, changed)
 
 
+@on_every_road
 def test_numbers_out_of_range_are_no_signature():
     digest = bytes(32)
     good = p256.sign(KEY, digest)
@@ -102,15 +136,17 @@ def test_numbers_out_of_range_are_no_signature():
     assert p256.verify(PUBLIC, digest, good)  # a digest of zeros is a digest
 
 
+@on_every_road
 def test_small_and_large_keys_agree_with_each_other():
     # k and n - k have the same x and opposite y; the ends of the range meet the exceptions of the formulas.
-    for k in (1, 2, 3, 15, 16, 31, 2**52, 2**208 + 1, ORDER >> 1):
+    for k in (1, 2, 3, 15, 16, 31, 2**32, 2**224 + 1, ORDER >> 1):
         one, other = p256.public_key(octets(k)), p256.public_key(octets(ORDER - k))
         assert one[:33] == other[:33]
         assert (int.from_bytes(one[33:], "big") + int.from_bytes(other[33:], "big")) == FIELD
         assert p256.ecdh(octets(k), PUBLIC) == p256.ecdh(KEY, one)
 
 
+@on_every_road
 def test_what_is_no_key_is_refused():
     digest = bytes(32)
     for key in (b"", bytes(31), bytes(33), bytes(32), octets(ORDER), octets(ORDER + 1), b"\xff" * 32):
@@ -119,6 +155,7 @@ def test_what_is_no_key_is_refused():
         assert refused(p256.ecdh, key, PUBLIC)
 
 
+@on_every_road
 def test_what_is_no_point_is_refused():
     off_curve = PUBLIC[:64] + bytes((PUBLIC[64] ^ 1,))
     x_too_large = b"\x04" + octets(FIELD + 5) + PUBLIC[33:]
@@ -140,6 +177,7 @@ def test_what_is_no_point_is_refused():
         assert refused(p256.verify, point, bytes(32), bytes(64))
 
 
+@on_every_road
 def test_what_is_no_digest_is_refused():
     for digest in (b"", bytes(31), bytes(33), bytes(64)):
         assert refused(p256.sign, KEY, digest)
@@ -148,6 +186,86 @@ def test_what_is_no_digest_is_refused():
         assert refused(p256.verify, PUBLIC, bytes(32), signature)
 
 
+@on_every_road
 def test_views_and_byte_arrays_are_as_good_as_bytes():
     digest = bytearray(hashlib.sha256(b"sample").digest())
     assert p256.sign(bytearray(KEY), memoryview(digest)) == unhexlify(SIGNATURES[0][1])
+
+
+def test_the_fast_road_is_taken_where_it_is():
+    p256.public_key(KEY)
+    assert p256.Road.native == bool(HAS_EMITTER)
+    assert p256.Road.tabled == bool(HAS_EMITTER)
+
+
+@on_every_road
+def test_keys_whose_last_step_adds_a_point_to_itself_are_right():
+    # Of windows: n - 2, as its last digit is -1, and so is what stands before it.
+    for k in range(2, 34, 2):
+        for public, key in ((p256.public_key(octets(k)), k), (negative(p256.public_key(octets(k))), ORDER - k)):
+            assert p256.public_key(octets(key)) == public
+            assert p256.ecdh(octets(key), PUBLIC) == p256.ecdh(KEY, public)
+    # Of the comb: n with its last entry taken away twice.
+    k = ORDER - 2 * last_entry()
+    assert p256.public_key(octets(k)) == negative(p256.public_key(octets(ORDER - k)))
+    # The same point by another road.
+    assert p256.ecdh(octets(k), p256.public_key(octets(3))) == p256.ecdh(octets(3), p256.public_key(octets(k)))
+
+
+def last_entry():
+    """What the comb adds last for n: the bits 28, 60 … 252 of its digits -1 and 1."""
+    digits = (ORDER + 2**256 - 1) >> 1
+    return sum([(1 if digits >> bit & 1 else -1) << bit for bit in range(28, 256, 32)])
+
+
+def test_such_keys_do_lose_their_sum():
+    # Else the test above would show nothing.
+    if not HAS_EMITTER:
+        return
+    points = p256._points(7)
+    lost = ORDER - 2 * last_entry()
+    with open(p256._TABLE, "rb") as table:
+        assert [points.of_base(k, table) for k in (lost, ORDER - lost)] == [None, None]
+        assert points.of_base(1, table) == BASE
+    assert points.times(2, *BASE) is points.times(ORDER - 2, *BASE) is None
+    assert points.times(1, *BASE) == BASE
+
+
+def test_the_sequence_of_operations_is_the_same_for_every_secret():
+    keys = (1, 3, 2**255, ORDER - 1, ORDER >> 1, 0x5555 << 200, int.from_bytes(KEY, "big"))
+    for work, second in ((p256.sign, KEY), (p256.ecdh, PUBLIC)):
+        assert len({counted(work, octets(k), second) for k in keys}) == 1
+
+
+def counted(work, *args):
+    """Every operation on points that `work` does, in order, as a hash: programs of machine code, or sums."""
+    done = hashlib.sha256()
+    if p256.Road.native:
+        from firmware.seal import p256_native as road
+
+        names = ("run", "invert")
+    else:
+        road, names = p256_plain, ("_double", "_add")
+    kept = [getattr(road, name) for name in names]
+    for at, name in enumerate(names):
+        setattr(road, name, noting(done, name, kept[at]))
+    try:
+        work(*args)
+    finally:
+        for at, name in enumerate(names):
+            setattr(road, name, kept[at])
+    return done.digest()
+
+
+def noting(done, name, function):
+    def noted(*args):
+        done.update(name.encode())
+        if name == "run":
+            program = bytearray(args[2])
+            for at in (5, 9, 13, 17):  # which point of a table, and which of its y
+                if len(program) in (72, 20):
+                    program[at] = 0
+            done.update(program)
+        return function(*args)
+
+    return noted
