@@ -22,6 +22,7 @@ SECTORS_MAX = const(256)  # 1 MiB: a place is a unit's number in 16 bits
 
 _MAGIC = b"TJ"
 _SEGMENT = const(16)  # units of one fingerprint: a page of the chip, in which it programs in any order
+_ERASES_MAX = const(3)  # tries of one sector
 _SEGMENTS = const(16)
 _HEAD_OCTETS = const(64)
 _HEAD_CRC = const(52)
@@ -98,7 +99,9 @@ class Sectors:
 
     def payload(self, lane, generation, unit, prefix):
         """The payload of a valid frame that begins at this unit, else None; valid until the next view."""
-        at = self.sector(lane, generation) * SECTOR + unit * UNIT
+        return self._payload(self.sector(lane, generation) * SECTOR + unit * UNIT, unit, prefix)
+
+    def _payload(self, at, unit, prefix):
         head = self.view(at, UNIT)
         word = head[0] | head[1] << 8
         size = word & 1023
@@ -115,8 +118,9 @@ class Sectors:
     def frames(self, lane, generation, unit=HEAD):
         """Yield (unit, payload) of every valid frame of a sector; rubbish is stepped over unit by unit."""
         prefix = self.prefix(lane, generation)
+        base = self.sector(lane, generation) * SECTOR
         while unit < UNITS:
-            payload = self.payload(lane, generation, unit, prefix)
+            payload = self._payload(base + unit * UNIT, unit, prefix)
             if payload is None:
                 unit += 1
             else:
@@ -153,7 +157,16 @@ class Sectors:
         return int.from_bytes(bytes(head[_HEAD_CRC : _HEAD_CRC + 4]), "little") == binascii.crc32(head[:_HEAD_CRC])
 
     def prepare(self, lane, generation):
-        """Erase a sector and write its head: False when the chip failed; then the generation is left out."""
+        """Erase a sector and write its head: False when the chip failed thrice; then the generation is left out.
+
+        Each one that is left out takes room that the next one's records need: a chip that hesitates costs none.
+        """
+        for _attempt in range(_ERASES_MAX):
+            if self._erased(lane, generation):
+                return True
+        return False
+
+    def _erased(self, lane, generation):
         sector = self.sector(lane, generation)
         try:
             self.flash.erase(sector)

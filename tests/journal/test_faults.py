@@ -120,19 +120,43 @@ def test_a_stuck_bit_costs_its_units_only():
     assert [again.read(number).value for number in again.pending(999)] == values
 
 
+@pytest.mark.promise("P2")
+def test_a_session_is_found_behind_sectors_that_were_left_out():
+    flash, journal = _journal(24)
+    main = journal._main
+    journal.session(_session(1))
+    number = _capture(journal)
+    before = main.generation
+    while main.generation == before:
+        if main.spare() < 2:
+            flash.refuse_erase(9)  # three sectors, each tried thrice
+        journal.session(_session(2, device=2))
+        while journal.tidy():
+            pass
+    while main.generation <= before + 3:
+        journal.session(_session(2, device=2))
+        while journal.tidy():
+            pass
+    assert main.generation > before + 3
+    journal._finder.stale()
+    assert journal.session_of(journal.read(number)).visit == 1
+    assert _again(flash).session_of(journal.read(number)).visit == 1
+
+
 @pytest.mark.promise("P11")
-def test_sectors_that_cannot_be_erased_are_left_out():
+@pytest.mark.parametrize("refused", [1, 2, 3])
+def test_sectors_that_cannot_be_erased_are_left_out(refused):
     flash, journal = _journal(10)
     for turn in range(300):
         if turn % 40 == 5:
-            flash.refuse_erase(1)
+            flash.refuse_erase(refused)
         journal.session(_session(turn + 1))
         number = _capture(journal)
         journal.plan(_plan(journal, ((number, 1),)))
         journal.receipt(Receipt(journal.next_sequence - 1, 0, 0))
         while journal.tidy():
             pass
-    assert "sector" in journal.notes
+    assert ("sector" in journal.notes) == (refused == 3), "a chip that hesitates costs no sector"
     again = _again(flash)
     assert (again.waiting(), again.next_capture, again.next_sequence) == (0, 301, 301)
 
