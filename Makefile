@@ -11,7 +11,7 @@ SET_UP = for python in "$(PYTHON)" python3 python3.14 python3.13 python3.12 pyth
 	echo "  sudo apt-get install python3 python3-venv   (macOS: brew install python)" >&2; exit 3
 
 help: ## show this help
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 deps: ## set up everything, and ask again for what was missing
 	@$(call SET_UP,--again)
@@ -39,7 +39,10 @@ size: set-up ## octets of flash, per room
 bench: set-up ## what the hub costs: heap, flash, envelopes, wall time, against their targets
 	@.venv/bin/telehub bench $(ARGS)
 
+bench-xtensa: set-up ## Xtensa instructions of a signature, counted in QEMU
+	@.venv/bin/python -m tools.host.xtensa.bench $(ARGS)
+
 set-up:
 	@$(call SET_UP)
 
-.PHONY: help deps demo picture test check fuzz size bench set-up
+.PHONY: help deps demo picture test check fuzz size bench bench-xtensa set-up

@@ -7,8 +7,9 @@ one of 0 (Beurer) is what the device sent and stays 0: it is for the one who rea
 from micropython import const
 
 from drivers import Driver, make
-from drivers.formats import extra, lengths, need, nothing, quantity, take_time
+from drivers.formats import lengths, need, nothing, quantity
 from firmware.measurement import codes
+from firmware.measurement.device_time import parse
 from firmware.measurement.measurement import Measurement
 
 _SERVICE = const(0x1810)
@@ -29,16 +30,18 @@ _LENGTHS = lengths(7, (0, 7, 2, 1, 2))
 
 def decode(octets) -> list:
     """Read one Blood Pressure Measurement (2A35)."""
-    need(octets, 1)
-    flags = octets[0]
-    measurement = Measurement("blood_pressure", (), extra(octets, _LENGTHS[flags & _KNOWN]))
+    flags = octets[0] if len(octets) else need(octets, 1)
+    more = len(octets) - _LENGTHS[flags & _KNOWN]
+    if more < 0:
+        need(octets, len(octets) - more)
+    measurement = Measurement("blood_pressure", (), more)
     unit = codes.KPA if flags & _IN_KPA else codes.MMHG
     systolic = quantity(codes.PRESS_SYS, octets, 1, unit)
     diastolic = quantity(codes.PRESS_DIA, octets, 3, unit)
     mean = quantity(codes.PRESS_MEAN, octets, 5, unit)
     at = 7
     if flags & _HAS_TIME:
-        take_time(measurement, octets, at)
+        measurement.device_time, measurement.device_time_state = parse(octets, at)
         at += 7
     if flags & _HAS_PULSE:
         pulse = quantity(codes.PULSE_CUFF, octets, at, codes.BPM)

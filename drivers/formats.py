@@ -14,7 +14,7 @@ _SFLOAT = {0x07FF: "NaN", 0x0800: "NRes", 0x07FE: "+INF", 0x0802: "-INF", 0x0801
 _FLOAT = {0x7FFFFF: "NaN", 0x800000: "NRes", 0x7FFFFE: "+INF", 0x800002: "-INF", 0x800001: "RFU"}
 
 
-def need(octets, length: int) -> None:
+def need(octets, length: int):
     """Refuse a value shorter than its format says."""
     if len(octets) < length:
         raise PeerError("short", len(octets), length)
@@ -39,8 +39,9 @@ def sfloat(octets, at: int) -> "tuple | str":
     raw = octets[at] | octets[at + 1] << 8
     if raw < 0x7FE:  # a whole number, as nearly all are
         return raw, 0
-    special = _SFLOAT.get(raw)
-    return (signed(raw & 0xFFF, 12), signed(raw >> 12, 4)) if special is None else special
+    if raw <= 0x802:
+        return _SFLOAT[raw]
+    return signed(raw & 0xFFF, 12), signed(raw >> 12, 4)
 
 
 def float32(octets, at: int) -> "tuple | str":
@@ -55,10 +56,12 @@ def quantity(code: int, octets, at: int, unit: int) -> tuple:
     raw = octets[at] | octets[at + 1] << 8
     if raw < 0x7FE:
         return code, raw, 0, unit
-    special = _SFLOAT.get(raw)
-    if special is None:
-        return code, signed(raw & 0xFFF, 12), signed(raw >> 12, 4), unit
-    return code, special
+    if raw <= 0x802:
+        return code, _SFLOAT[raw]
+    mantissa, exponent = raw & 0xFFF, raw >> 12
+    if mantissa > 0x7FF:
+        mantissa -= 0x1000
+    return code, mantissa, exponent - 16 if exponent > 7 else exponent, unit
 
 
 def take_time(measurement, octets, at: int) -> None:

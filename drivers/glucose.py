@@ -8,7 +8,7 @@ sequence number and is read together with it; alone it is a context. Control sol
 from micropython import const
 
 from drivers import Driver, Joint, make
-from drivers.formats import extra, lengths, need, nothing, quantity, signed, take_time
+from drivers.formats import extra, lengths, need, nothing, quantity, signed
 from drivers.joining import ALONE, LAST, PART
 from drivers.record_access import ALL_RECORDS, RACP
 from firmware.contracts import PeerError
@@ -71,11 +71,13 @@ _HEALTHS = (8417820, 8417824, 8417828, 8417832, 8417836, 8417840)
 
 def decode(octets) -> list:
     """Read one Glucose Measurement (2A18)."""
-    need(octets, 1)
-    flags = octets[0]
-    measurement = Measurement("blood_glucose", (), extra(octets, _LENGTHS[flags & 0x0F]))
+    flags = octets[0] if len(octets) else need(octets, 1)
+    more = len(octets) - _LENGTHS[flags & 0x0F]
+    if more < 0:
+        need(octets, len(octets) - more)
+    measurement = Measurement("blood_glucose", (), more)
     measurement.numbered = True
-    take_time(measurement, octets, 3)
+    measurement.device_time, measurement.device_time_state = device_time.parse(octets, 3)
     at = 10
     if flags & _HAS_OFFSET:
         _shift(measurement, signed(octets[10] | octets[11] << 8, 16))
@@ -84,14 +86,10 @@ def decode(octets) -> list:
     if flags & _HAS_GLUCOSE:
         kind, location = octets[at + 2] & 0x0F, octets[at + 2] >> 4
         code = _TYPES[kind] if kind < len(_TYPES) else _TYPES[0]
-        if flags & _IN_MOL:
-            glucose = quantity(code, octets, at, codes.MMOL_PER_L)
-            shift = 3
-        else:
-            glucose = quantity(code, octets, at, codes.MG_PER_DL)
-            shift = 5
+        unit, shift = (codes.MMOL_PER_L, 3) if flags & _IN_MOL else (codes.MG_PER_DL, 5)
+        glucose = quantity(code, octets, at, unit)
         if len(glucose) == 4:
-            glucose = code, glucose[1], glucose[2] + shift, glucose[3]
+            glucose = code, glucose[1], glucose[2] + shift, unit
         measurement.quantities = (glucose,)
         if 0 < location < len(_LOCATIONS):
             measurement.quantities = glucose, (_LOCATION, _LOCATIONS[location], 0, codes.CODED)

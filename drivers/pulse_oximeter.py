@@ -7,8 +7,9 @@ averaging), which are three measurements of one capture; they share its statuses
 from micropython import const
 
 from drivers import Driver, Sampling, make
-from drivers.formats import extra, lengths, need, nothing, quantity, take_time
+from drivers.formats import extra, lengths, need, nothing, quantity
 from firmware.measurement import codes
+from firmware.measurement.device_time import parse
 from firmware.measurement.measurement import Measurement
 
 _SERVICE = const(0x1822)
@@ -29,14 +30,14 @@ _CONTINUOUS_RESERVED = const(0xE0)
 
 REPORT_ALL_RECORDS = b"\x01\x01"  # RACP: report stored records, all of them
 
-# What a measurement status makes of a reading (names of codes.FLAGS, by bit)
+# What a measurement status makes of a reading (names of codes.FLAGS, in their order, by bit)
 _SAYS = (
-    (9, "from_storage"),
-    (10, "demo"),
-    (11, "test"),
-    (12, "calibration"),
-    (13, "unavailable"),
-    (15, "invalid"),
+    (0x0800, "test"),
+    (0x0400, "demo"),
+    (0x1000, "calibration"),
+    (0x8000, "invalid"),
+    (0x2000, "unavailable"),
+    (0x0200, "from_storage"),
 )
 _SAYS_MASK = const(0xBE00)
 
@@ -47,13 +48,14 @@ _CONTINUOUS_LENGTHS = lengths(5, (4, 4, 2, 3, 2))
 
 def decode_spot_check(octets) -> list:
     """Read one PLX Spot-Check Measurement (2A5E)."""
-    need(octets, 1)
-    flags = octets[0]
-    more = extra(octets, _SPOT_LENGTHS[flags & 0x0F])
+    flags = octets[0] if len(octets) else need(octets, 1)
+    more = len(octets) - _SPOT_LENGTHS[flags & 0x0F]
+    if more < 0:
+        need(octets, len(octets) - more)
     measurement = Measurement("pulse_oximetry", _pair(octets, 1), more)
     at = 5
     if flags & _SPOT_TIME:
-        take_time(measurement, octets, at)
+        measurement.device_time, measurement.device_time_state = parse(octets, at)
         if flags & _SPOT_CLOCK_NOT_SET and measurement.device_time_state == "ok":
             measurement.device_time_state = "unknown"
         at += 7
@@ -62,7 +64,8 @@ def decode_spot_check(octets) -> list:
         notes: tuple = ("clock_not_set",) if flags & _SPOT_CLOCK_NOT_SET else ()
         if flags & _SPOT_RESERVED:
             notes += ("reserved_bits",)
-        measurement.flags = _in_order(measurement.flags + notes)
+        notes += measurement.flags
+        measurement.flags = tuple([flag for flag in codes.FLAGS if flag in notes])
     return [measurement]
 
 
@@ -106,13 +109,9 @@ def _complete(measurement, octets, at, has):
             at += 3
         measurement.status_raw = sensor << 16 | status
         if status & _SAYS_MASK:
-            measurement.flags = _in_order([flag for bit, flag in _SAYS if status >> bit & 1])
+            measurement.flags = tuple([flag for bit, flag in _SAYS if status & bit])
     if has & 4:
         measurement.quantities += (quantity(codes.PULSE_AMPLITUDE, octets, at, codes.PERCENT),)
-
-
-def _in_order(notes):
-    return tuple([flag for flag in codes.FLAGS if flag in notes])
 
 
 DECODERS = {

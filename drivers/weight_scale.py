@@ -7,8 +7,9 @@ kg is (80000, -3). What the scale's display can show is coarser and stands in 2A
 from micropython import const
 
 from drivers import Driver, make
-from drivers.formats import extra, lengths, need, nothing, take_time, uuid128
+from drivers.formats import lengths, need, nothing, uuid128
 from firmware.measurement import codes
+from firmware.measurement.device_time import parse
 from firmware.measurement.measurement import Measurement
 
 _SERVICE = const(0x181D)
@@ -29,9 +30,11 @@ _LENGTHS = lengths(3, (0, 7, 1, 4))
 
 def decode(octets) -> list:
     """Read one Weight Measurement (2A9D)."""
-    need(octets, 1)
-    flags = octets[0]
-    measurement = Measurement("body_weight", (), extra(octets, _LENGTHS[flags & _KNOWN]))
+    flags = octets[0] if len(octets) else need(octets, 1)
+    more = len(octets) - _LENGTHS[flags & _KNOWN]
+    if more < 0:
+        need(octets, len(octets) - more)
+    measurement = Measurement("body_weight", (), more)
     raw = octets[1] | octets[2] << 8
     notes: tuple = ()
     if raw == _UNSUCCESSFUL:
@@ -43,7 +46,7 @@ def decode(octets) -> list:
         quantities = ((codes.BODY_MASS, raw * 5, -3, codes.KG),)
     at = 3
     if flags & _HAS_TIME:
-        take_time(measurement, octets, at)
+        measurement.device_time, measurement.device_time_state = parse(octets, at)
         at += 7
     if flags & _HAS_USER:
         measurement.user = octets[at]

@@ -72,13 +72,15 @@ def parse(octets, at: int = 0) -> tuple:
     hour = octets[at + 4]
     minute = octets[at + 5]
     second = octets[at + 6]
+    if 0 < day < 29 and 0 < month < 13 and hour < 24 and minute < 60 and second < 60 and 1582 <= year <= 9999:
+        return (year, month, day, hour, minute, second), "ok"  # as nearly all are
     if month > 12 or day > 31 or hour > 23 or minute > 59 or second > 59:
         return None, "invalid"
     if not 1582 <= year <= 9999 and year:
         return None, "invalid"
     if not (year and month and day):  # GSS: 0 means that it is not known
         return None, "unknown"
-    if day > 28 and day > days_in(year, month):
+    if day > days_in(year, month):
         return None, "invalid"
     return (year, month, day, hour, minute, second), "ok"
 

