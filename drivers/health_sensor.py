@@ -42,6 +42,9 @@ _LISTS = (0x0040, 0x0080, 0x0100)  # supplemental information, derived from, mem
 _TIME_OCTETS = const(9)
 _TLV_HEAD = const(7)
 
+_FROM_1970_TO_2000_S = 946684800
+_LAST_S = 253402214400  # 9999-12-31T00:00:00: a day is left for any zone
+
 # What a measurement status makes of a reading (names of codes.FLAGS, by bit)
 _SAYS = ((4, "test"), (3, "calibration"), (0, "invalid"), (2, "unavailable"))
 # Codes of what a spirometer measures: PEF to FEV6, and the forced and slow volumes and flows
@@ -92,6 +95,26 @@ class _About:
             self.time, self.state = outer.time, outer.state
 
 
+def elapsed(octets, at: int) -> tuple:
+    """Read an Elapsed Time (as in 2BF2) as device_time.parse reads a time: by its own zone where it tells one.
+
+    A count of ticks is no time, and a time of an earlier timeline is from before the clock was last set.
+    """
+    flags = octets[at]
+    if flags & 0x01:
+        return None, "unknown"
+    ticks = 0
+    for place in range(6, 0, -1):
+        ticks = ticks << 8 | octets[at + place]
+    seconds = ticks // (1, 10, 1000, 10000)[flags >> 2 & 3] + _FROM_1970_TO_2000_S
+    if seconds > _LAST_S:
+        return None, "invalid"
+    if flags & 0x12 == 0x12:  # UTC, and a zone is told
+        quarters = octets[at + 8]
+        seconds += (quarters - 256 if quarters > 127 else quarters) * 900
+    return device_time.time_of(seconds), "ok" if flags & 0x20 else "unknown"
+
+
 def observations(octets, at: int) -> tuple:
     """Read the observation at this place: (its measurements, where it ends)."""
     measurements: list = []
@@ -107,7 +130,7 @@ def _observation(cursor, outer, measurements, depth):
     about = _About(outer)
     code = body.uint(4) if flags & _HAS_TYPE else 0
     if flags & _HAS_TIME:
-        about.time, about.state = device_time.elapsed(body.octets, body.skip(_TIME_OCTETS))
+        about.time, about.state = elapsed(body.octets, body.skip(_TIME_OCTETS))
     if flags & _HAS_DURATION:
         body.skip(4)
     if flags & _HAS_STATUS:

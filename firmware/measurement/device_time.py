@@ -8,9 +8,6 @@ Algorithms").
 
 DATE_TIME_OCTETS = 7  # GATT 2A08
 CURRENT_TIME_OCTETS = 10  # GATT 2A2B
-ELAPSED_TIME_OCTETS = 11  # GATT 2BF2, as it is read
-_FROM_1970_TO_2000_S = 946684800
-_LAST_S = 253402214400  # 9999-12-31T00:00:00: a day is left for any zone
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -85,32 +82,10 @@ def parse(octets, at: int = 0) -> tuple:
     return (year, month, day, hour, minute, second), "ok"
 
 
-def elapsed(octets, at: int = 0) -> tuple:
-    """Read an Elapsed Time (as in 2BF2) of checked length, as `parse` does: by its own zone where it tells one.
-
-    A count of ticks is no time, and a time of an earlier timeline is from before the clock was last set.
-    """
-    flags = octets[at]
-    if flags & 0x01:
-        return None, "unknown"
-    ticks = 0
-    for place in range(6, 0, -1):
-        ticks = ticks << 8 | octets[at + place]
-    seconds = ticks // (1, 10, 1000, 10000)[flags >> 2 & 3] + _FROM_1970_TO_2000_S
-    if seconds > _LAST_S:
-        return None, "invalid"
-    if flags & 0x12 == 0x12:  # UTC, and a zone is told
-        quarters = octets[at + 8]
-        seconds += (quarters - 256 if quarters > 127 else quarters) * 900
-    return time_of(seconds), "ok" if flags & 0x20 else "unknown"
-
-
 def of_clock(octets) -> tuple:
-    """Read what a device's clock (2A08, 2A2B or 2BF2) said; (None, "absent") when it said nothing."""
+    """Read what a device's clock (2A08 or 2A2B) said; (None, "absent") when it said nothing."""
     if not len(octets):
         return None, "absent"
-    if len(octets) == ELAPSED_TIME_OCTETS:
-        return elapsed(octets)
     if len(octets) < DATE_TIME_OCTETS:
         return None, "invalid"
     return parse(octets)

@@ -9,7 +9,8 @@ _REASON_LETTERS_MAX = const(40)
 _ROW_LETTERS_MAX = const(40)
 _CLOCK_OCTETS_MAX = const(20)  # Current Time has 10
 
-# Driver rows that travel as their index; append, never renumber. Any other row travels by name.
+# Driver rows that travel as their index; append, never renumber. Any other row travels by name: that costs a session
+# some octets, where a list of all of them would cost every hub flash.
 ROWS = (
     "blood_pressure",
     "ad_ua651ble",
@@ -20,34 +21,6 @@ ROWS = (
     "pulse_oximeter_continuous",
     "nonin_3230",
     "nonin_3230_continuous",
-    "ad_ua656ble",
-    "ad_ua1200ble",
-    "omron_blood_pressure",
-    "beurer_bm57",
-    "beurer_bm85",
-    "medisana_bu5",
-    "sanitas_sbm",
-    "blood_pressure_enhanced",
-    "ad_uc421ble",
-    "body_composition",
-    "beurer_bf720",
-    "beurer_bf105",
-    "beurer_bf500",
-    "beurer_bf788",
-    "beurer_bf950",
-    "thermometer",
-    "ad_ut201ble",
-    "taidoc_thermometer",
-    "heart_rate_strap",
-    "glucose_meter",
-    "contour_next",
-    "accu_chek_guide",
-    "cgm",
-    "health_sensor",
-    "spirometer",
-    "berrymed_bm1000",
-    "jumper_oximeter",
-    "beurer_po60",
 )
 _USUAL_CHARACTERISTIC = {
     1: 0x2A35,

@@ -123,6 +123,15 @@ def test_both_sides_number_rows_and_characteristics_alike():
     assert set(ROWS) <= set(drivers.ROWS)  # names that no driver has any more still mean what they meant
 
 
+def test_a_clock_gives_its_skew_in_each_of_its_forms():
+    # 2BF2 as read: 1 s after 2000 in UTC, zone + 1 h; in tenths; ticks; a year that no calendar has
+    assert reader._clock_seconds(bytes.fromhex("320100000000000004 0000".replace(" ", ""))) == 946684801 + 3600
+    assert reader._clock_seconds(bytes.fromhex("260a000000000000000000")) == 946684801
+    assert reader._clock_seconds(bytes.fromhex("010a000000000000000000")) is None
+    assert reader._clock_seconds(bytes.fromhex("22ffffffffffff00000000")) is None
+    assert reader._clock_seconds(bytes.fromhex("ea070105080020")) == 1767600032
+
+
 # --- nothing changed
 
 

@@ -11,11 +11,6 @@ QUALITIES = ("none", "ntp", "platform")
 ROWS = (
     "blood_pressure", "ad_ua651ble", "weight_scale", "ad_uc352ble", "pulse_oximeter",
     "pulse_oximeter_unbonded", "pulse_oximeter_continuous", "nonin_3230", "nonin_3230_continuous",
-    "ad_ua656ble", "ad_ua1200ble", "omron_blood_pressure", "beurer_bm57", "beurer_bm85", "medisana_bu5",
-    "sanitas_sbm", "blood_pressure_enhanced", "ad_uc421ble", "body_composition", "beurer_bf720", "beurer_bf105",
-    "beurer_bf500", "beurer_bf788", "beurer_bf950", "thermometer", "ad_ut201ble", "taidoc_thermometer",
-    "heart_rate_strap", "glucose_meter", "contour_next", "accu_chek_guide", "cgm", "health_sensor", "spirometer",
-    "berrymed_bm1000", "jumper_oximeter", "beurer_po60",
 )  # fmt: skip
 _BITS = ((1, "indicated"), (2, "encrypted"), (4, "bonded"), (32, "authenticated"), (64, "bond_changed"))
 _LINK_BITS = 1 | 2 | 4 | 32 | 64
@@ -24,6 +19,8 @@ _RANDOM_ADDRESS = 16
 _MARKS = ((1, "possible_repeat"), (2, "session_lost"), (4, "timed_afterwards"))
 _USUAL = {1: 0x2A35, 2: 0x2A9D, 3: 0x2A5E, 4: 0x2A5F, 5: 0x2A5F, 6: 0x2A5F}
 _STATES = ("unknown", "invalid")
+_FROM_1970_TO_2000_S = 946_684_800
+_YEAR_10000_S = 253_402_300_800
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -304,7 +301,9 @@ def _number(code: int, mantissa: int, exponent: int, unit: int) -> dict[str, Any
 
 
 def _clock_seconds(octets: bytes) -> "int | None":
-    """Seconds that a Date Time (2A08) or Current Time (2A2B) shows, or None."""
+    """Seconds that a Date Time (2A08), a Current Time (2A2B) or an Elapsed Time (2BF2) shows, or None."""
+    if len(octets) == 11:
+        return _elapsed_seconds(octets)
     if len(octets) not in (7, 10):
         return None
     try:
@@ -313,3 +312,14 @@ def _clock_seconds(octets: bytes) -> "int | None":
     except ValueError:
         return None
     return None if year < 1582 else round((shown - _EPOCH).total_seconds())
+
+
+def _elapsed_seconds(octets: bytes) -> "int | None":
+    """As its own zone has them, where it tells one: a stamp of the same device is read in the same way."""
+    flags = octets[0]
+    if flags & 0x01:  # ticks since nobody knows when
+        return None
+    ticks = int.from_bytes(octets[1:7], "little")
+    zone_s = int.from_bytes(octets[8:9], "little", signed=True) * 900 if flags & 0x12 == 0x12 else 0
+    seconds = ticks // (1, 10, 1000, 10000)[flags >> 2 & 3] + _FROM_1970_TO_2000_S + zone_s
+    return seconds if seconds < _YEAR_10000_S - 86400 else None
