@@ -83,9 +83,9 @@ Row = namedtuple(
         # Recognising: a hint for pairing and for pages. The listed address alone decides who is visited.
         "name_prefixes",
         "company",
-        "pairing_mode",  # "limited": a limited-discoverable advert asks for pairing and has no data
-        # None, or where an advert of `company` says by bits what it wants: (octet, its pairing bit, its data bit)
-        "advert_bits",
+        # None; "limited": a limited-discoverable advert asks for pairing and has no data; or where `company`'s own
+        # part of an advert says so: (its known formats, the place of the octet, the bit)
+        "pairing_mode",
         # The link
         "bonds",  # False: this device cannot bond, and its readings say so
         "bond_first",  # bond or encrypt before any discovery: some switch off otherwise
@@ -115,7 +115,6 @@ _DEFAULTS = {
     "name_prefixes": (),
     "company": None,
     "pairing_mode": None,
-    "advert_bits": None,
     "bonds": True,
     "bond_first": False,
     "services": (),

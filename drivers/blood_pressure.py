@@ -95,14 +95,14 @@ DRIVER = Driver(
         _and,
         make("ad_ua656ble", "A&D UA-656BLE", _and, name_prefixes=("A&D_UA-656BLE",)),
         make("ad_ua1200ble", "A&D UA-1200BLE", _and, name_prefixes=("UA-1200BLE", "A&D_UA-1200BLE")),
-        # Its clock must never be written. An advert says by its bits whether it wants to be paired or has data.
+        # Its clock must never be written. A bit in its adverts says that it wants to be paired.
         make(
             "omron_blood_pressure",
             "Omron blood pressure monitor (BLEsmart)",
             STANDARD,
             name_prefixes=("BLEsmart_", "HEM-"),
             company=0x020E,
-            advert_bits=(1, 0x08, 0x40),
+            pairing_mode=(b"\x01\x02\x03\x06\x08\x09", 1, 0x08),
             bond_first=True,
             clock_write=False,
         ),

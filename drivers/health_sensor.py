@@ -232,6 +232,7 @@ _standard = make(
     "Generic health sensor (standard)",
     services=(_SERVICE, _ELAPSED_TIME_SERVICE),
     clock=_ELAPSED_TIME,
+    clock_write=False,  # its flags must be the device's own: read it, and let the skew travel
     subscribe=((_CONTROL_POINT, "indicate"), (_LIVE, "indicate"), (_STORED, "indicate"), (RACP, "indicate")),
     racp=ALL_RECORDS,
     starts=((_CONTROL_POINT, b"\x01"),),  # start sending live observations

@@ -62,6 +62,12 @@ def wants(row, advert) -> "str | None":
     mode is a different advert, one without flags (a scan response that came alone, a damaged one) does not
     yet say which it is.
     """
+    if isinstance(row.pairing_mode, tuple):
+        formats, at, bit = row.pairing_mode
+        company, octets = advert.manufacturer or (None, b"")
+        if company == row.company and len(octets) > at and octets[0] in formats and octets[at] & bit:
+            return "pairing"
+        return "visit"
     if row.pairing_mode != "limited":
         return "visit"
     if advert.flags is None:

@@ -44,8 +44,8 @@ notify or indicate ((value handle, uuid octets), ...). Description facts: the te
 no key.
 
 Values may arrive from the first moment on, before discovery too: the callback keeps them without this
-generator. Nothing here deletes anything on a device: all it writes is a clock, CCCDs and the row's RACP
-request.
+generator. Nothing here deletes anything on a device: all it writes is a clock, CCCDs, and the row's RACP
+request and starts.
 """
 
 from micropython import const
@@ -279,6 +279,13 @@ def _subscribe(state):
         except PeerError as error:
             if error.args[0] != "att":  # 0xFE, a procedure runs already: its records come all the same
                 raise
+    for uuid, octets in state.row.starts:
+        if state.may(uuid, _WRITE | _WRITE_SILENTLY):
+            try:
+                yield from _asking(state, "write", uuid, octets, state.may(uuid, _WRITE))
+            except PeerError as error:
+                if error.args[0] != "att":  # it will not: what it sends by itself comes all the same
+                    raise
 
 
 def _describe(state):

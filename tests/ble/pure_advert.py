@@ -74,3 +74,17 @@ def test_resemblance_is_by_name_or_else_by_service():
     assert advert.resembles(drivers.row("blood_pressure"), cuff)
     assert not advert.resembles(drivers.row("ad_uc352ble"), cuff)
     assert not advert.resembles(drivers.row("pulse_oximeter"), cuff)
+
+
+def test_a_company_s_own_bit_asks_for_pairing():
+    row = drivers.row("omron_blood_pressure")  # company 0x020E; octet 1, bit 3, in formats that are known
+
+    def wants(octets):
+        return advert.wants(row, advert.parse(bytes((len(octets) + 3, 0xFF, 0x0E, 0x02)) + octets))
+
+    assert wants(b"\x01\x08") == "pairing"
+    assert wants(b"\x01\x40") == wants(b"\x01\x00") == "visit"
+    assert wants(b"\x77\x08") == "visit"  # a format that nobody knows says nothing
+    assert wants(b"\x01") == "visit"
+    assert advert.wants(row, advert.parse(b"\x05\xff\x69\x00\x01\x08")) == "visit"  # another company's
+    assert advert.wants(row, advert.parse(b"")) == "visit"

@@ -204,6 +204,27 @@ def test_an_oximeter_without_memory_is_not_asked_for_records():
     assert [uuid for uuid, _, _ in device.written] == [0x2A2B]
 
 
+def test_what_makes_a_device_send_is_written_last_and_may_be_refused():
+    for errors in ({}, {("write", 0xFF01): PeerError("att", 0x03)}):
+        device = Device({0xFF01: (0xFF12, 3, 0x04, b""), 0xFF02: (0xFF12, 5, NOTIFY, b"")}, errors=errors)
+        verbs, outcome = run("beurer_po60", Context(), device)
+        assert outcome == "drained" and verbs.index("subscribe") < verbs.index("write") < verbs.index("drain")
+        if not errors:
+            assert device.written == [(0xFF01, b"\x90\x05\x15", False), (0xFF01, b"\x99\x00\x19", False)]
+    device = Device({0xFF02: (0xFF12, 5, NOTIFY, b"")})
+    assert run("beurer_po60", Context(), device)[1] == "drained"
+    assert device.written == []
+
+
+def test_a_clock_of_elapsed_time_is_read_and_left_as_it_is():
+    clock = bytes(11)
+    device = Device({0x2B8B: (0x1840, 3, NOTIFY, b""), 0x2BF2: (0x183F, 9, READ | 0x08, clock)})
+    device.characteristics[0x2B8B] = (0x1840, 3, 0x30, b"")
+    run("spirometer", Context(), device)
+    assert device.session["clock"] == clock and device.session["clock_written"] is False
+    assert device.written == []
+
+
 def test_a_device_of_another_kind_is_told():
     device = Device({0x2A37: (0x180D, 3, NOTIFY, b"")})
     verbs, outcome = run("blood_pressure", Context(), device)

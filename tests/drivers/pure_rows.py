@@ -20,12 +20,18 @@ def test_rows_are_whole():
         decoders = drivers.load(row.driver).decoders
         assert row.services and row.subscribe
         assert row.memory in ("none", "until_confirmed", "all")
-        assert row.pairing_mode in (None, "limited")
+        if isinstance(row.pairing_mode, tuple):
+            formats, at, bit = row.pairing_mode
+            assert formats and at >= 0 and 0 < bit < 256 and row.company is not None
+        else:
+            assert row.pairing_mode in (None, "limited")
         assert 0 < row.idle_ms < row.cap_ms and row.rest_ms >= 0
         assert 0 < row.value_octets_max <= 244 and row.burst > 0
         assert row.bonds or not row.bond_first
         assert row.racp in (None, b"\x01\x01")  # report, never delete
         assert row.value_octets_max <= 20 or row.mtu
+        for uuid, octets in row.starts:
+            assert uuid in decoders and octets and uuid != 0x2A52  # records are asked for by `racp`
         for uuid, how in row.subscribe:
             assert uuid in decoders and how in ("indicate", "notify")
         for sampling in row.sampling:
