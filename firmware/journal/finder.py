@@ -21,7 +21,6 @@ class Finder:
         self._cursor = (0, 0, HEAD)  # generation, number, unit: where the last capture was read
         self._oldest = (0, 0, 0)  # number, boot, mono_ms of the oldest capture that waits
         self._session = None  # the last one found
-        self._filled = False  # whether the sector looked at last holds anything
 
     def start_at(self, generation, number, unit):
         """Where a capture stands that is likely to be asked for."""
@@ -125,10 +124,9 @@ class Finder:
         while start > oldest and main.opened_at(start) > number:
             start -= 1
         found, older, newer = self._session_in(start, key)
-        back, left = start - 1, _BACK_MAX
-        while found is None and not older and back >= oldest and left:
+        back = start - 1
+        while found is None and not older and back >= max(oldest, start - _BACK_MAX):
             found, older, _newer = self._session_in(back, key)
-            left -= self._filled  # what was left out is no sector between
             back -= 1
         ahead = start + 1
         while (
@@ -151,9 +149,7 @@ class Finder:
         found, older, newer = None, False, False
         opened_at = self._main.opened_at(generation)
         self._sectors.stale()
-        self._filled = False
         for _unit, payload in self._sectors.frames(MAIN, generation):
-            self._filled = True
             if payload[0] in (records.KIND_SESSION, records.KIND_OLD_SESSION):
                 session, _low, middle, _high = records.unpack_session(bytes(payload[1:]))
                 here = (session.boot, session.visit)
