@@ -11,6 +11,7 @@ import subprocess
 import termios
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -92,10 +93,23 @@ def terminal():
 
 
 def members(group):
-    """The processes of a session or process group that are alive."""
-    listed = subprocess.run(["ps", "-eo", "pid=,sess=,pgid=,stat=,args="], capture_output=True, text=True, check=True)
+    """The processes of a session or process group that are alive: (id, state, command)."""
+    if Path("/proc/self/stat").exists():  # small images of Linux have no ps
+        return [row for row in map(_of_proc, Path("/proc").glob("[0-9]*")) if row and group in row[3:]]
+    listed = subprocess.run(["ps", "-eo", "pid=,stat=,sess=,pgid=,comm="], capture_output=True, text=True, check=True)
     rows = [line.split(None, 4) for line in listed.stdout.splitlines()]
-    return [row for row in rows if str(group) in row[1:3] and not row[3].startswith("Z")]
+    return [row for row in rows if str(group) in row[2:4] and not row[1].startswith("Z")]
+
+
+def _of_proc(folder):
+    """(id, state, name, group, session) of a living process, from proc(5)'s stat."""
+    try:
+        number, _, rest = (folder / "stat").read_text().partition(" (")
+    except OSError:
+        return None  # it has just ended
+    name, _, rest = rest.rpartition(") ")
+    state, _, group, session = rest.split()[:4]
+    return (number, state, name, int(group), int(session)) if state not in "ZX" else None
 
 
 def all_gone(group):

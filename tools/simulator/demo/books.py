@@ -45,6 +45,7 @@ def _facts(run: dict[str, Any]) -> list[tuple[str, str]]:
         ("flash", f"{run['programmed_octets']} octets programmed, {run['erases']} sectors erased"),
         ("envelope", f"{per_reading} octets a reading"),
         ("heap", f"{run['heap_peak_octets']} of {run['heap_octets']} octets at most, {run['bits']}-bit"),
-        ("parts", f"MicroPython {run['micropython']}, aioble {run['aioble']}, broker {run['broker']}"),
+        ("parts", f"MicroPython {run['micropython']}, aioble {run['aioble']}"),
+        ("broker", run["broker"]),
         ("took", f"{run['wall_s']} s"),
     ]
