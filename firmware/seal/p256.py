@@ -29,7 +29,8 @@ _KNOWN_X = 0x60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6
 _KNOWN_Y = 0x7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299
 
 _ONES = b"\x01" * 32  # what RFC 6979 begins with
-_BLIND_BITS = (1 << 128) - 1
+_BLIND_BITS = (1 << 64) - 1
+_N_ROUND = N * ((1 << 32) + 2)
 _OPEN = 1  # where there is nothing to hide
 
 
@@ -48,9 +49,9 @@ def sign(key, digest) -> bytes:
     z = int.from_bytes(digest, "big")
     blind, b = _blinds(key, digest)
     points = _points(blind)
-    for k in _nonces(key, z % N):
+    for k in _nonces(key, z if z < N else z - N):
         r = _of_base(points, k)[0] % N
-        s = (b * z + b * d % N * r) % N * points.inverse(k * b % N, N) % N
+        s = _mod_n(_mod_n(b * z + b * d % N * r) * points.inverse(k * b % N, N))
         if r and s:
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
     raise ValueError  # not reached: _nonces never ends
@@ -112,12 +113,21 @@ def _point(public):
 
 
 def _blinds(key, message):
-    """Two numbers of 128 bits that nobody knows who lacks the key or what the random source gave."""
+    """Numbers of 192 and 64 bits that nobody knows who lacks the key or what the random source gave."""
     digest = hashlib.sha256(key)
     digest.update(message)
     digest.update(os.urandom(32))
     both = int.from_bytes(digest.digest(), "little")
-    return both >> 128 | 1, both & _BLIND_BITS | 1
+    return both >> 64, both & _BLIND_BITS | 1
+
+
+def _mod_n(value):
+    """value % N, by way of a multiple of N that is just above a power of two.
+
+    MicroPython's division guesses digits and mends wrong guesses, which takes time. With N every other one is wrong,
+    with such a divisor hardly any.
+    """
+    return value % _N_ROUND % N
 
 
 def _nonces(key, z):

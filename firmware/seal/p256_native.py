@@ -153,7 +153,7 @@ class Points:
                 run(workspace, 0, program, len(program))
                 program, y = _ADD, _ADD_Y
                 at += _COLUMN_OCTETS
-        return _signed(_affine(workspace), k)
+        return _affine(workspace, k)
 
     def times(self, k, x, y):
         """Return k (x, y) for 0 < k < n, None for a k whose last step would add a point to itself."""
@@ -175,7 +175,7 @@ class Points:
             program[_ADD_X if window else _START_X] = slot
             program[at] = slot + 2 - positive
             run(workspace, 0, program, len(program))
-        return _signed(_affine(workspace), k)
+        return _affine(workspace, k)
 
     def inverse(self, value, modulus):
         """Return 1 / value modulo p or n, for 0 < value < modulus."""
@@ -190,14 +190,7 @@ class Points:
 
 def _halves(k):
     """The odd one of k and n - k is the sum of s_i 2^i, i = 0 .. 255, each s_i +1 or -1: bit i of this says which."""
-    return (k if k & 1 else N - k) >> 1 | _TOP  # half of the sum of k and 2^256 - 1
-
-
-def _signed(point, k):
-    """Return the point of k, when the sum is that of the odd one of k and n - k."""
-    if point is None or k & 1:
-        return point
-    return point[0], -point[1] % P
+    return (N - k, k)[k & 1] >> 1 | _TOP  # half of the sum of k and 2^256 - 1
 
 
 def _workspace(last_slot):
@@ -215,14 +208,15 @@ def _get(workspace, slot):
     return int.from_bytes(_octets, "little")
 
 
-def _affine(workspace):
-    """Return the sum as (x, y), None when it is no point of the curve."""
+def _affine(workspace, k=1):
+    """Return the sum, or its negative when k is even, as (x, y); None when it is no point of the curve."""
     run(workspace, 0, _DENOMINATOR, len(_DENOMINATOR))
     invert(workspace, 0, _A, _MODULUS_P, _INVERSE_P)
     run(workspace, 0, _AFFINE, len(_AFFINE))
     if _get(workspace, _D) % P:
         return None
-    return _get(workspace, _X) % P, _get(workspace, _Y) % P
+    y = _get(workspace, _Y) % P
+    return _get(workspace, _X) % P, (P - y, y)[k & 1]
 
 
 def _odd_multiples(workspace, x, y):

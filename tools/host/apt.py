@@ -99,6 +99,12 @@ class Apt:
             subprocess.run(["dpkg-deb", "-x", str(file), str(into)], check=True)
             file.unlink()
 
+    def source_version(self, package: str) -> tuple[int, int]:
+        """The first two numbers of a source package's version."""
+        record = self.run("apt-cache", "showsrc", "--only-source", package)
+        found = re.search(r"^Version: (?:\d+:)?(\d+)\.(\d+)", record, re.MULTILINE)
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
     def source(self, package: str, into: Path, wanted: Callable[[str], bool]) -> None:
         """Fetch a source package and unpack those of its original files whose path (below its top folder) is wanted."""
         packages = self.folder / "packages"

@@ -225,8 +225,20 @@ def _record() -> dict[str, object]:
 
 def upstream_tests() -> Path:
     """MicroPython's own tests (from its source package), fetched once; MissingPart without a road to them."""
-    folder = DEPS / "micropython-source"
-    if (folder / "tests").exists():
+    return _upstream("micropython-source", "tests", "MicroPython's own tests", ("tests/", "LICENSE"))
+
+
+def upstream_source() -> Path:
+    """What a port of one's own is built from, 1.26 or newer, fetched once; MissingPart without a road to it."""
+    wanted = ("py/", "extmod/", "shared/", "lib/crypto-algorithms/", "lib/uzlib/", "LICENSE")
+    return _upstream("micropython-port", "py", "MicroPython's source", wanted, newer_than=(1, 25))
+
+
+def _upstream(
+    name: str, holds: str, part: str, wanted: tuple[str, ...], newer_than: tuple[int, int] = (0, 0)
+) -> Path:
+    folder = DEPS / name
+    if (folder / holds).exists():
         return folder
     reason = "needs apt on a Debian family host, and a network at the first run"
     for step in interpreter.plan(_bare(facts()), 32) + interpreter.plan(_bare(facts()), None):
@@ -238,7 +250,10 @@ def upstream_tests() -> Path:
             try:
                 apt = Apt(step, release, private)
                 apt.update(sources=True)
-                apt.source("micropython", passing, lambda path: path.startswith(("tests/", "LICENSE")))
+                if apt.source_version("micropython") <= newer_than:
+                    reason = f"release {release} has an older one"
+                    continue
+                apt.source("micropython", passing, lambda path: path.startswith(wanted))
                 passing.rename(folder)
                 return folder
             except (AptError, OSError) as error:
@@ -246,7 +261,7 @@ def upstream_tests() -> Path:
             finally:
                 shutil.rmtree(private, ignore_errors=True)
                 shutil.rmtree(passing, ignore_errors=True)
-    raise MissingPart("MicroPython's own tests", reason)
+    raise MissingPart(part, reason)
 
 
 def _bare(host: HostFacts) -> HostFacts:
