@@ -79,6 +79,7 @@ class Delivery:
         self._ready = True
         while True:
             await self._quiet()
+            self._hub.forget()  # TLS takes what the heap has in one piece
             await self._session.connect(address, _CONNECT_FIRST_MS if self.first() else _CONNECT_MS)
             if self._is_quiet():
                 return

@@ -171,6 +171,9 @@ class Listening:
             hub.radio.lost = 0
             hub.needs_help("possible_loss")
         hub.health.count("visit " + visiting.outcome)
-        device.rest(self.heard_ms, self.kept and visiting.outcome in ("drained", "capped"), row)
+        if visiting.outcome == "capped" and not self.kept:
+            device.awake()  # cut short for the line's sake, not by any fault of the device's: it goes on when it may
+        else:
+            device.rest(self.heard_ms, self.kept and visiting.outcome in ("drained", "capped"), row)
         hub.work.set()
         hub.news.set()

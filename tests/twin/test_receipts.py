@@ -8,7 +8,7 @@ import asyncio
 import cbor2
 import pytest
 
-from tests.twin import homes
+from tests.twin import homes, wire
 from tests.twin.lights import LightWitness
 from tools.inspect import cose
 from tools.inspect.envelope import Numbered, decode_envelope, decode_health, decode_receipt, make_receipt, peek
@@ -22,6 +22,8 @@ STORED, SIGNATURE = None, 1  # reasons of make_receipt
 _READING = readings.blood_pressure(128, 82, 97, 71)
 _TRIES_S = 60  # three tries of 15 s
 _PASSED_OVER_S = 640
+_REFUSALS = 20  # more programs than the journal tries for one record, a new sector's opening included
+_AT_ONCE_S = 5  # a handshake, three answers of the broker's, two signatures
 
 
 def _named(arrival):
@@ -281,6 +283,53 @@ def test_the_power_goes_while_a_receipt_is_being_kept(home, octet):
     assert light.early == [] and homes.books(house) == (0, 0, 0)
     first = [arrival.octets for arrival in house.platform.named("up") if _named(arrival).sequence == 1]
     assert len(first) == (2 if octet < 16 else 1) and len(set(first)) == 1
+
+
+@pytest.mark.promise("P11")
+def test_a_receipt_that_flash_does_not_take_delivers_nothing(home):
+    """The chip refuses; the envelope goes again, and the next receipt finds room."""
+    house = home(CUFF)
+    light = LightWitness(house)
+
+    def refuse(arrival):
+        if arrival.name == "up" and len(house.platform.named("up")) == 1:
+            house.journal_cells.refuse_program(_REFUSALS)
+        return [arrival.answer] if arrival.answer else []
+
+    async def story():
+        house.platform.between = refuse
+        await homes.measure(house, house.devices[0], _READING)
+        await house.until(lambda: len(house.platform.named("up")) == 1, 30, "the envelope arrives")
+        await asyncio.sleep(5)
+        assert house.journal().open_plans() == [1] and house.light() == "help" and "delivered" not in light.since(0)
+        await _freed(house, _TRIES_S)
+        assert len(house.platform.named("up")) == 2
+
+    house.world.run(story())
+    assert light.early == [] and homes.books(house) == (0, 0, 0)
+
+
+@pytest.mark.promise("P4")
+def test_what_was_under_way_when_the_line_was_lost_goes_again_with_the_next_one(home):
+    house = home(CUFF)
+    seen = wire.Wire(house)
+
+    def lost(arrival):
+        if arrival.name == "up" and len(house.platform.named("up")) == 1:
+            next(iter(house.broker._gates)).reset()
+            return []
+        return [arrival.answer] if arrival.answer else []
+
+    async def story():
+        house.platform.between = lost
+        await asyncio.sleep(60)
+        await _measure(house)
+        await _freed(house)
+
+    house.world.run(story())
+    assert len(house.platform.named("up")) == 2
+    assert house.platform.named("up")[1].at_s - seen.hellos()[-1] < _AT_ONCE_S
+    assert homes.books(house) == (0, 0, 0)
 
 
 @pytest.mark.promise("P4", "P10")

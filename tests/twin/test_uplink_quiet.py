@@ -151,7 +151,9 @@ def test_visits_do_not_wait_for_a_line_that_was_put_off_and_then_hangs(home, han
         crying.cancel()
 
     house.world.run(story())
-    assert len(wire.waits(cuff)) == 1 and wire.waits(cuff)[0] <= 3.0
+    waited = wire.waits(cuff, pressed_alone=False)
+    assert len(waited) == (2 if hang == "connect" else 1)  # its visit is cut short for the line, and taken up again
+    assert max(waited) <= 3.0
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.needs("micropython32", "library"), pytest.mark.promise
 CONNECTED_S = 3.0
 QUIET_S = 62  # after a visit; then the hub goes for the line
 _LEFT_ALONE_S = 6  # a device rests so long after a good visit: it is not visited again before
+_LEARNT_S = 0.05  # the two ends learn of a connection, and of its end, so far apart
 _PRESSES = 6
 _READING = readings.blood_pressure(128, 82, 97, 71)
 
@@ -130,3 +131,26 @@ def test_a_device_that_calls_in_the_midst_of_it_is_connected_at_once(home, momen
     assert len(wire.waits(cuff)) == 3 and _worst(house) <= CONNECTED_S
     assert homes.books(house) == (0, 0, 0)
     assert scale_device.taken == []
+
+
+@pytest.mark.parametrize("costs", [1.0, 2.0])
+def test_nothing_is_sealed_or_signed_while_a_visit_is_open(home, costs):
+    """A scale is stepped on while the cuff's reading is about to be sent: the visit has the processor to itself."""
+    house = home(CUFF, SCALE, world={"costs_scale": costs})
+    cuff, scale = house.devices
+    cuff.faults.answer_delay_ms = scale.faults.answer_delay_ms = 200
+    signed = wire.costs_seen(house, "p256.sign")
+
+    async def story():
+        for wait_s in (0.0, 0.2, 0.5, 1.0, 2.0):
+            cuff.press(_READING)
+            await house.until(lambda: not cuff.unsent() and cuff.link is None, 60, "the cuff is read", 0.05)
+            await asyncio.sleep(wait_s)
+            scale.press(readings.weight("79.9"))
+            await homes.read(house, scale)
+            await homes.delivered(house)
+
+    house.world.run(story())
+    links = [link for device in house.devices for link in wire.visits(device)]
+    assert len(signed) >= 5
+    assert not [1 for at_s in signed for begun, gone in links if begun + _LEARNT_S < at_s < gone - _LEARNT_S]

@@ -74,10 +74,14 @@ def visits(device) -> list[tuple[float, float]]:
     return list(zip(noted(device, "connected"), gone, strict=False))
 
 
-def waits(device) -> list[float]:
-    """For each time that a device began to advertise with its user beside it: how long until the hub connected."""
+def waits(device, pressed_alone: bool = True) -> list[float]:
+    """For each time that a device began to advertise with its user beside it: how long until the hub connected.
+
+    `pressed_alone=False`: also for each time that it began again, for what was left after a visit.
+    """
     pressed, waited, begun = False, [], None
     for ms, what, *_ in device.log:
+        pressed = pressed or bool(waited and not pressed_alone)
         if what == "press":
             pressed = True
         elif what == "advertise" and pressed and begun is None:
