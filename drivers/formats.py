@@ -73,7 +73,7 @@ def lengths(fixed: int, sizes: tuple) -> bytes:
     """Return what flags ask for: indexed by the low bits of the flags, the octets of all that they announce."""
     table = bytearray((fixed,))
     for size in sizes:  # of the field of each bit, lowest first
-        table.extend([length + size for length in table])
+        table.extend(bytes([length + size for length in table]))  # MicroPython before 1.26 extends by octets alone
     return bytes(table)
 
 

@@ -116,3 +116,16 @@ def test_each_way_to_keep_an_event_tuple_is_seen(line):
 @pytest.mark.parametrize("line", ["self.last = bytes(data[2])", "self.take(data[0], data[2])", "x = [v for v in data]"])
 def test_copies_and_fields_may_be_used(line):
     assert kept_tuples(ast.parse(f"def _irq(self, event, data):\n    {line}\n")) == []
+
+
+def test_a_bytearray_is_extended_by_octets_alone():
+    """MicroPython before 1.26, as Debian 13 has it, takes nothing else there (`object with buffer protocol required`)."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in ("drivers", "firmware")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "extend"
+        if any(isinstance(given, ast.List | ast.ListComp | ast.GeneratorExp) for given in node.args)
+    ]
+    assert found == []

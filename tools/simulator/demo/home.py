@@ -169,7 +169,8 @@ class Home(House):
 
     def facts(self) -> dict:
         """What run.json says of this run's parts."""
-        probe = interpreters.probe(launch.interpreter()[0])
+        [path] = launch.interpreter()
+        probe = interpreters.probe(path)
         assert probe is not None  # it has just run the hub
         return {
             "hub": HUB,
@@ -177,7 +178,7 @@ class Home(House):
             "bits": probe.bits,
             "aioble": library.find()[1],
             "broker": self._broker_word,
-            "heap_octets": self.hub.heap_octets,
+            "heap_octets": self.hub.heap_octets * launch.heap_factor(path),
         }
 
     def hub_words(self) -> str:
