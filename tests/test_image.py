@@ -119,7 +119,7 @@ def test_copies_and_fields_may_be_used(line):
 
 
 def test_a_bytearray_is_extended_by_octets_alone():
-    """MicroPython before 1.26, as Debian 13 has it, takes nothing else there (`object with buffer protocol required`)."""
+    """MicroPython before 1.26, as Debian 13 has it, wants something with the buffer protocol there."""
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for folder in ("drivers", "firmware")
