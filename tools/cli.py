@@ -19,6 +19,7 @@ COMMANDS = {
     "decode": ("tools.inspect.decode.command", "command"),
     "verify": ("tools.inspect.verify", "command"),
     "journal": ("tools.inspect.journal", "command"),
+    "powercut": ("tools.simulator.powercut", "command"),
     "backend": ("tools.backend.command", "command"),
     "bench": ("tools.host.bench", "command"),
     "size": ("tools.host.size", "command"),

@@ -6,6 +6,7 @@ decryption makes of 0xFF: octets fixed by address and seed. A cut tears the oper
 nothing answers until `power_on`.
 """
 
+import copy
 import random
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class Nor:
         self._refused_programs = self._refused_erases = 0
         self._cut_octet = self._cut_erase = None
         self._tear = "prefix"
+        self._erased_units = 0
 
     # the Flash contract
 
@@ -105,16 +107,16 @@ class Nor:
 
     # power
 
-    def cut_at(self, octet=None, erase=None, tear="prefix"):
+    def cut_at(self, octet=None, erase=None, tear="prefix", erased_units=128):
         """Cut the power when `octet` more octets are programmed, or inside the erase after `erase` more.
 
-        tear "prefix": what came before the cut is written, nothing of the rest; half a sector is erased.
+        tear "prefix": what came before the cut is written, nothing of the rest; `erased_units` of a sector are erased.
         tear "half_cleared": the unit of the cut has some of its bits cleared; units of the sector are mixed.
         tear "page": so has any unit of the chip's page (256 octets) that the cut falls into, in any order.
         """
         if tear not in ("prefix", "half_cleared", "page"):
             raise ValueError(tear)
-        self._cut_octet, self._cut_erase, self._tear = octet, erase, tear
+        self._cut_octet, self._cut_erase, self._tear, self._erased_units = octet, erase, tear, erased_units
 
     def power_on(self):
         """Give power again, with no cut planned."""
@@ -151,6 +153,14 @@ class Nor:
     def copy(self):
         """The same cells on a chip without faults."""
         return Nor(self.sector_count, self.image(), self.erased, self.seed)
+
+    def fork(self, seed=0):
+        """The same chip once more, torn units and faults and all, to go another way."""
+        other = copy.copy(self)
+        other._cells, other._used = bytearray(self._cells), bytearray(self._used)
+        other.stuck, other.erases_by_sector = dict(self.stuck), list(self.erases_by_sector)
+        other._chance = random.Random(seed)
+        return other
 
     def save(self, path):
         """Write the image to a file."""
@@ -219,7 +229,7 @@ class Nor:
         for unit in range(self.sector_octets // UNIT_OCTETS):
             at = start + unit * UNIT_OCTETS
             if self._tear == "prefix":
-                fate = 0 if unit < self.sector_octets // UNIT_OCTETS // 2 else 1
+                fate = 0 if unit < self._erased_units else 1
             else:
                 fate = self._chance.randrange(3)
             if fate == 0:
