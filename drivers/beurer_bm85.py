@@ -7,7 +7,8 @@ octets swapped, bit 6 of the flags is set, and a mean pressure of 0 is sent for 
 from micropython import const
 
 from drivers import Driver, make
-from drivers.blood_pressure import BEURER, DECODERS, decode
+from drivers.blood_pressure import DECODERS, decode
+from drivers.cuffs import BEURER
 from drivers.formats import lengths, need
 
 _MEASUREMENT = const(0x2A35)

@@ -83,9 +83,6 @@ _and = make(
     burst=30,  # its memory
 )
 
-# Beurer and its kin send all of their memory, oldest first, each time, and hang up within a second or two.
-BEURER = make("beurer_bm57", "Beurer BM57", STANDARD, name_prefixes=("BM57",), memory="all", burst=120)
-
 DECODERS = {_MEASUREMENT: decode, _INTERMEDIATE_CUFF: nothing, _FEATURE: nothing, _DATE_TIME: nothing}
 
 DRIVER = Driver(
@@ -95,20 +92,6 @@ DRIVER = Driver(
         _and,
         make("ad_ua656ble", "A&D UA-656BLE", _and, name_prefixes=("A&D_UA-656BLE",)),
         make("ad_ua1200ble", "A&D UA-1200BLE", _and, name_prefixes=("UA-1200BLE", "A&D_UA-1200BLE")),
-        # Its clock must never be written. A bit in its adverts says that it wants to be paired.
-        make(
-            "omron_blood_pressure",
-            "Omron blood pressure monitor (BLEsmart)",
-            STANDARD,
-            name_prefixes=("BLEsmart_", "HEM-"),
-            company=0x020E,
-            pairing_mode=(b"\x01\x02\x03\x06\x08\x09", 1, 0x08),
-            bond_first=True,
-            clock_write=False,
-        ),
-        BEURER,
-        make("medisana_bu5", "Medisana BU 5xx", BEURER, name_prefixes=("1490BS", "1872B")),
-        make("sanitas_sbm", "Sanitas SBM", BEURER, name_prefixes=("SBM",)),
     ),
     {},
 )
