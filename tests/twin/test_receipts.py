@@ -322,8 +322,11 @@ def test_what_was_under_way_when_the_line_was_lost_goes_again_with_the_next_one(
 
     async def story():
         house.platform.between = lost
-        await asyncio.sleep(60)
+        house.broker.break_as("refuse")
+        next(iter(house.broker._gates)).reset()
         await _measure(house)
+        await asyncio.sleep(90)  # so that no minute of quiet lies between the lost line and the next one
+        house.broker.break_as(None)
         await _freed(house)
 
     house.world.run(story())
