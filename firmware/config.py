@@ -17,6 +17,7 @@ FORMAT = const(1)
 FOLDER = "hub"
 _FILE_OCTETS_MAX = const(12_288)  # 24 bonds of 88 octets in hex are the most there is; settings take under 2 kB
 _HEAD_OCTETS_MAX = const(32)
+_CHUNK_OCTETS = const(128)
 DEVICES_MAX = const(8)  # a home's devices; each costs the radio a line in its list
 
 # What settings must have before a hub works with them: field, type, what must be in it.
@@ -77,38 +78,63 @@ class Store:
 
     def save(self, content: dict) -> None:
         """Replace the older copy, and when that is whole the other one, so that what is new is there twice too."""
-        generations = []
-        for path in self._paths:
-            found = _read(path)
-            generations.append(found[0] if found else 0)
+        generations = [_generation(path) or 0 for path in self._paths]
         older = 0 if generations[0] <= generations[1] else 1
         generation = b"%d" % (max(generations) + 1)
-        body = json.dumps(content).encode()
-        if len(body) > _FILE_OCTETS_MAX - _HEAD_OCTETS_MAX:
-            raise PeerError("store: too long", len(body))
-        head = b"%08x %s\n" % (binascii.crc32(generation + body), generation)
+        length, crc = _HEAD_OCTETS_MAX, binascii.crc32(generation)
+        for piece in _pieces(content):
+            length += len(piece)
+            crc = binascii.crc32(piece, crc)
+        if length > _FILE_OCTETS_MAX:
+            raise PeerError("store: too long", length)
+        head = b"%08x %s\n" % (crc, generation)
         for index in (older, 1 - older):
-            write_whole(self._paths[index], head + body)
+            write_whole(self._paths[index], head, content)
+
+
+def _pieces(content):
+    """The JSON of a dict, a little at a time: bonds are saved in the midst of a visit, when the heap is in pieces."""
+    before = b"{"
+    for name in content:
+        yield before + json.dumps(name).encode() + b": "
+        yield json.dumps(content[name]).encode()
+        before = b", "
+    yield b"}" if content else b"{}"
+
+
+def _generation(path):
+    """The generation of a whole copy, else None."""
+    try:
+        with open(path, "rb") as file:
+            crc, generation = file.readline(_HEAD_OCTETS_MAX)[:-1].split(b" ")
+            found = binascii.crc32(generation)
+            while True:
+                octets = file.read(_CHUNK_OCTETS)
+                if not octets:
+                    return int(generation) if int(crc, 16) == found else None
+                found = binascii.crc32(octets, found)
+    except (OSError, ValueError):
+        return None
 
 
 def _read(path):
     """(generation, content) of a whole copy, else None."""
+    generation = _generation(path)
+    if generation is None:
+        return None
     try:
         with open(path, "rb") as file:
-            length = file.seek(0, 2)  # asking for the most would allocate the most
-            file.seek(0)
-            octets = file.read(min(length, _FILE_OCTETS_MAX))
-        head, _, body = octets.partition(b"\n")
-        crc, generation = head.split(b" ")
-        if int(crc, 16) == binascii.crc32(generation + body):
-            return int(generation), json.loads(body)
+            file.readline(_HEAD_OCTETS_MAX)
+            return generation, json.load(file)
     except (OSError, ValueError):
-        pass
-    return None
+        return None
 
 
-def write_whole(path: str, octets: bytes) -> None:
+def write_whole(path: str, octets: bytes, content: "dict | None" = None) -> None:
     """Write a file so that a power cut leaves the old one or the new one (littlefs renames atomically)."""
     with open(path + ".new", "wb") as file:
         file.write(octets)
+        if content is not None:
+            for piece in _pieces(content):
+                file.write(piece)
     os.rename(path + ".new", path)

@@ -85,6 +85,7 @@ class Hub:
         self._help = False
         self._promises: "dict[str, int]" = {}
         self.radio.keep = self.listening.keep
+        self.radio.may_pair = self.window_open
 
     # -- what the loops ask each other ---------------------------------------------------------------------
 

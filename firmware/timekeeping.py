@@ -29,8 +29,8 @@ class Timekeeper:
         self._boot = boot
         self._fix: "Fix | None" = None
         self._fixed_ms = 0
-        self._base_s = floor_s
-        self._base_ms = 0
+        # (seconds, milliseconds of that moment): a tuple, replaced whole, since a Bluetooth callback may come between.
+        self._base = (floor_s, 0)
         self.floor_s = floor_s
         self.quality = CLOCK_NONE
         self.uncertainty_ms = 0
@@ -39,7 +39,8 @@ class Timekeeper:
 
     def time_s(self) -> int:
         """Unix seconds now."""
-        return self._base_s + (self._monotonic_ms() - self._base_ms) // 1000
+        base_s, base_ms = self._base
+        return base_s + (self._monotonic_ms() - base_ms) // 1000
 
     def utc(self) -> tuple:
         """(year, month, day, hour, minute, second) now, in UTC."""
@@ -92,7 +93,7 @@ class Timekeeper:
         if time_s > self.floor_s:
             self.floor_s = time_s
             if self.quality == CLOCK_NONE and self.time_s() < time_s:
-                self._base_s, self._base_ms = time_s, self._monotonic_ms()
+                self._base = (time_s, self._monotonic_ms())
 
     def _set(self, time_s, uncertainty_ms, quality):
         now_ms = self._monotonic_ms()
@@ -101,7 +102,7 @@ class Timekeeper:
         if quality != self.quality or moved_ms > _AGREE_MS or now_ms - self._fixed_ms >= _FIX_EVERY_MS:
             self._fix = Fix(self._boot, now_ms, time_s, quality, uncertainty_ms)
             self._fixed_ms = now_ms
-        self._base_s, self._base_ms = time_s, now_ms
+        self._base = (time_s, now_ms)
         self.uncertainty_ms = uncertainty_ms
         self.quality = quality
 

@@ -4,7 +4,8 @@ A key is the address type and the address, least significant octet first; the va
 means nothing here. Type 1 and 2 are our and the peer's long-term keys, 10 the hub's identity resolving key.
 
 New keys for an identity whose keys are stored already are refused: Espressif's host pairs anew by itself when a peer
-says that it lost its bond, and an impostor could say so.
+says that it lost its bond, and an impostor could say so. In a window that a person opened that is how such a device
+comes back.
 """
 
 from micropython import const
@@ -46,18 +47,21 @@ class Bonds:
         keys.sort()  # a dict has no order on the chip; the host walks the index until there is no more
         return self._secrets[keys[index]] if index < len(keys) else None
 
-    def set(self, kind: int, key: bytes, value: "bytes | None") -> "bool | None":
-        """Answer _IRQ_SET_SECRET. None: refused, these are new keys for a stored identity."""
+    def set(self, kind: int, key: bytes, value: "bytes | None", anew: bool = False) -> "bool | None":
+        """Answer _IRQ_SET_SECRET. None: refused, these are new keys for a stored identity (`anew`: may be replaced)."""
         entry = (kind, key)
         if value is None:
             if entry not in self._secrets:
                 return False
             del self._secrets[entry]
         else:
-            if kind in (_LTK_OURS, _LTK_PEER) and entry in self._secrets and self._secrets[entry] != value:
+            known = self._secrets.get(entry, value)
+            if known != value and kind in (_LTK_OURS, _LTK_PEER) and not anew:
                 return None
             if len(value) > _VALUE_OCTETS_MAX or (entry not in self._secrets and len(self._secrets) >= _SECRETS_MAX):
                 return False
+            if self._secrets.get(entry) == value:
+                return True  # told again at each encryption by one of the hosts: no reason to write flash
             self._secrets[entry] = value
         self._changed = True
         return True

@@ -45,11 +45,14 @@ _HANG_UP_MS = const(3_000)
 
 
 class Radio:
-    """`keep(value handle, capture flags, octets)` keeps one value or raises: Full, OSError. The hub sets it."""
+    """`keep(value handle, capture flags, octets)` keeps one value or raises: Full, OSError; `may_pair()` tells whether
+    new keys are taken for a device that has some. The hub sets both.
+    """
 
     def __init__(self, bonds):
         self._bonds = bonds
         self.keep = None
+        self.may_pair = None
         self._wanted: "dict | tuple" = ()  # (address type, address) of the devices that are listened for
         self._identity = b""
         self._cut = False
@@ -141,7 +144,7 @@ class Radio:
         return False
 
     def _set_secret(self, kind, key, value):
-        answer = self._bonds.set(kind, key, value)
+        answer = self._bonds.set(kind, key, value, self.may_pair())
         if answer is None:
             self.bond_changed = True
             self._refuse()

@@ -36,13 +36,25 @@ def test_secrets_survive_a_reboot_and_are_walked_by_index():
 
 
 def test_new_keys_for_a_stored_identity_are_refused_until_a_person_forgets_it():
-    bonds, _ = made()
+    bonds, saved = made()
     bonds.set(PEER, CUFF, b"old" * 20)
     assert bonds.set(PEER, CUFF, b"new" * 20) is None
     assert bonds.get(PEER, 0, CUFF) == b"old" * 20
     assert bonds.set(PEER, CUFF, b"old" * 20) is True  # the same again is no new key
+    bonds.flush()
+    assert bonds.set(PEER, CUFF, b"old" * 20) is True
+    bonds.flush()
+    assert len(saved) == 1  # and no reason to write
     bonds.forget(CUFF)
     assert not bonds.has(CUFF) and bonds.set(PEER, CUFF, b"new" * 20) is True
+
+
+def test_new_keys_replace_the_old_ones_in_a_window():
+    bonds, saved = made()
+    bonds.set(OURS, CUFF, b"old" * 20)
+    assert bonds.set(OURS, CUFF, b"new" * 20, True) is True
+    bonds.flush()
+    assert made(saved[-1])[0].get(OURS, 0, CUFF) == b"new" * 20
 
 
 def test_deleting_and_the_limit():

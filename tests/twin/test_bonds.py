@@ -143,6 +143,78 @@ def test_an_impostor_is_hung_up_on_and_what_it_said_is_held(home, host):
     assert homes.books(house) == (0, 0, 0)
 
 
+def test_what_an_impostor_pushed_is_held_though_the_plug_is_pulled(home):
+    """Before the visit's own record says that the bond changed: each value says so by itself."""
+    house = home(CUFF)
+    cuff = house.devices[0]
+
+    async def push(link):
+        for number in range(40):
+            if link.gone:
+                return
+            cuff.link.notify(cuff.measurement, cuff.encode(cuff.memory[0])[:-1] + bytes((number,)))
+            await asyncio.sleep(0.002)
+
+    def hear(what, *_details):
+        if what == "encrypted":
+            house.loop.create_task(push(cuff.link))
+        elif what == "gone":
+            house.power_off()
+
+    async def story():
+        cuff.become_impostor()
+        cuff.listeners.append(hear)
+        cuff.press(_FORGED)
+        await asyncio.sleep(60)
+        assert not house.hub.alive
+        house.power_on()
+        await house.until(lambda: len(homes.stored(house, held=True)) > 1, 2 * DELIVERED_S, "what was pushed arrives")
+
+    house.world.run(story())
+    assert homes.stored(house) == []
+    assert any("bond_changed" in one["flags"] for one in homes.stored(house, held=True))
+
+
+def test_a_pairing_button_held_by_accident_costs_no_bond(home):
+    house = home(CUFF)
+    cuff = house.devices[0]
+    connections = _connections(cuff)
+
+    async def story():
+        cuff.pairing_mode()
+        await asyncio.sleep(70)
+        assert _connections(cuff) == connections
+        await homes.measure(house, cuff, _BP)
+        await homes.delivered(house)
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("host", ["esp", "fork"])
+def test_a_device_that_advertises_no_pairing_mode_is_paired_again_in_a_window(home, host):
+    """A Nonin takes a new bond for two minutes after its battery was changed, and its advertisements do not say so."""
+    house = home(NONIN, hub={"host": host})
+    nonin = house.devices[0]
+
+    async def story():
+        nonin.pairing_mode()  # the old bond is gone
+        await asyncio.sleep(150)
+        assert house.light() == "help"
+        house.press_button()
+        await house.pair(nonin, PAIRED_S)
+        assert house.light() != "help"
+        await homes.measure(house, nonin, readings.oximetry("97.0", "70.0"))
+        await homes.delivered(house)
+        await house.power_cycle()
+        await homes.measure(house, nonin, readings.oximetry("96.0", "70.0"))
+        await homes.delivered(house)
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+    assert homes.stored(house, held=True) == []
+
+
 @pytest.mark.parametrize("host", ["esp", "fork"])
 def test_a_device_that_lost_its_bond_works_again_after_the_window_only(home, host):
     house = home(CUFF, hub={"host": host})
@@ -230,6 +302,23 @@ def test_with_both_copies_damaged_a_person_is_asked_for_and_pairs_again(home):
 
     house.world.run(story())
     assert homes.books(house) == (0, 0, 0)
+
+
+def test_a_home_with_as_many_devices_as_are_listed(home):
+    """Eight bonds, made one after the other with the heap of the chip, and still there after a power cut."""
+    house = home(CUFF, SCALE, NONIN, CUFF, SCALE, NONIN, CUFF, SCALE)
+    of_model = {"UA-651BLE": _BP, "UC-352BLE": readings.weight("79.9"), "Model 3230": readings.oximetry("97.0", "70.0")}
+
+    async def story():
+        await house.power_cycle()
+        for device in house.devices:
+            await homes.measure(house, device, of_model[device.MODEL])
+        await homes.delivered(house)
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+    assert not house.hub.crashes
+    assert house.hub.counters.boots == 4  # two to enrol it, and one for each time that the plug was put in
 
 
 def test_bonds_survive_cuts_while_another_is_made(home):

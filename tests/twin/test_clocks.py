@@ -114,6 +114,34 @@ def test_the_platforms_answer_alone_is_enough(home):
     assert homes.stored(house)[0]["hub_clock"] == "platform"
 
 
+def test_an_answer_that_took_its_time_sets_no_device(home):
+    """No NTP, and five seconds between question and answer: good enough to date readings, not to set a device."""
+    house = home(CUFF, change=_without_ntp, network=False, paired=False)
+    cuff = house.devices[0]
+
+    def late(arrival):
+        if arrival.name == "up":
+            return [arrival.answer]
+        if arrival.answer is not None:
+            house.loop.call_later(5, house.platform.send, arrival.answer)
+        return []
+
+    house.platform.between = late
+
+    async def story():
+        house.network(True)
+        await house.until(house.connected, 900, "the hub reaches its platform")
+        await asyncio.sleep(10)
+        house.press_button()
+        await house.pair(cuff, PAIRED_S)
+        await homes.measure(house, cuff, readings.blood_pressure(120, 80, 93, 70))
+        await homes.delivered(house)
+
+    house.world.run(story())
+    assert _written(cuff) == []
+    assert homes.stored(house)[0]["hub_clock"] == "platform"
+
+
 def test_a_platform_that_contradicts_ntp_wins_and_the_jump_is_told(home):
     """The router's NTP is wrong by an hour."""
     house = home(CUFF, paired=False, network=False)

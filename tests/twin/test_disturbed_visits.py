@@ -218,6 +218,7 @@ def test_an_exception_in_the_bluetooth_handler_silences_nothing(home, host):
             await asyncio.sleep(45)
         await homes.read(house, cuff, 400)
         assert [number - before for number in confirmed] == [1, 2, 3, 4]
+        assert house.light() == "help"  # a possible loss is told
         await homes.measure(house, scale, readings.weight("79.9"), 120)
         await homes.delivered(house)
 
