@@ -48,10 +48,10 @@ FORBIDDEN = {
     "tools.backend": ("firmware.board", "firmware.seal"),
     "tools.inspect": ("firmware.board", "firmware.seal"),
 }
-# Files of machine code → who may import them: it asks first whether there is an emitter (docstring of p256.py).
+# Files of machine code → who may import them: it asks first whether there is an emitter (p256_schemes.py).
 MACHINE_CODE = {
     "firmware.seal.p256_limbs": ("firmware.seal.p256_native",),
-    "firmware.seal.p256_native": ("firmware.seal.p256",),
+    "firmware.seal.p256_native": ("firmware.seal.p256_schemes",),
 }
 # What runs on the chip, and so has the chip's modules only where the rule says.
 ON_CHIP = ("boot", "main", "drivers", "firmware")
@@ -156,7 +156,7 @@ def test_every_module_on_the_chip_has_a_rule():
         ("firmware/ble/visit.py", "import aioble"),
         ("firmware/ble/visit.py", "from firmware.seal import cose"),
         ("firmware/seal/cose.py", "from firmware.seal import p256_native"),
-        ("firmware/seal/p256.py", "from firmware.seal.p256_limbs import run"),
+        ("firmware/seal/p256_schemes.py", "from firmware.seal.p256_limbs import run"),
         ("firmware/config.py", "from firmware import journal"),
         ("firmware/hub.py", "from firmware.board import radio"),
         ("firmware/sealing.py", "from firmware import hub"),
@@ -191,7 +191,7 @@ def test_each_rule_is_seen_when_it_is_broken(tmp_path, file, line):
         ("firmware/journal/ring.py", "from micropython import const\nfrom firmware.contracts import Full"),
         ("firmware/journal/ring.py", "from firmware.journal import records\nfrom . import units"),
         ("firmware/board/radio.py", "import aioble, bluetooth\nfrom firmware.contracts import PeerError"),
-        ("firmware/seal/p256.py", "def late():\n    from firmware.seal import p256_native"),
+        ("firmware/seal/p256_schemes.py", "def late():\n    from firmware.seal import p256_native"),
         ("firmware/hub.py", "from firmware.journal import journal\nfrom firmware import config"),
         ("drivers/scale.py", "from firmware.measurement import codes"),
         ("boot.py", "import machine, esp32"),

@@ -4,7 +4,7 @@ import hashlib
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from firmware.seal import p256
+from firmware.seal import p256_schemes
 from tools.host import compile as build
 from tools.host import p256_table
 
@@ -38,7 +38,7 @@ def test_every_point_is_the_multiple_that_the_code_says():
 
 
 def test_the_hub_knows_the_tables_hash():
-    assert hashlib.sha256(p256_table.table()).digest() == p256._TABLE_SHA256
+    assert hashlib.sha256(p256_table.table()).digest() == p256_schemes._TABLE_SHA256
 
 
 def test_the_image_holds_the_table_and_mends_it(tmp_path):

@@ -4,7 +4,7 @@ import hashlib
 import sys
 from binascii import unhexlify
 
-from firmware.seal import p256, p256_plain
+from firmware.seal import p256, p256_plain, p256_schemes
 
 # RFC 6979, A.2.5
 KEY = unhexlify("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721")
@@ -222,9 +222,9 @@ def test_such_keys_do_lose_their_sum():
     # Else the test above would show nothing.
     if not HAS_EMITTER:
         return
-    points = p256._points(7)
+    points = p256_schemes._points(7)
     lost = ORDER - 2 * last_entry()
-    with open(p256._TABLE, "rb") as table:
+    with open(p256_schemes._TABLE, "rb") as table:
         assert [points.of_base(k, table) for k in (lost, ORDER - lost)] == [None, None]
         assert points.of_base(1, table) == BASE
     assert points.times(2, *BASE) is points.times(ORDER - 2, *BASE) is None

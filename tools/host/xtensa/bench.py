@@ -30,7 +30,7 @@ _SIGNATURE = (  # RFC 6979, A.2.5, "sample"
     "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
     "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
 )
-_MODULES = ("__init__", "hmac", "p256", "p256_domain", "p256_native", "p256_limbs", "p256_plain")
+_MODULES = ("__init__", "hmac", "p256", "p256_domain", "p256_native", "p256_limbs", "p256_plain", "p256_schemes")
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False) -> int:
