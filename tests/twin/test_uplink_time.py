@@ -4,11 +4,12 @@ The truth is the world's clock at the moment when an envelope arrives, a second 
 """
 
 import asyncio
+import datetime
 
 import cbor2
 import pytest
 
-from tests.twin import homes
+from tests.twin import homes, wire
 from tools.backend.keys import load_point
 from tools.backend.receipt import make_time_answer
 from tools.inspect import cose
@@ -76,6 +77,31 @@ def test_without_a_good_ntp_the_platforms_answer_sets_the_clock(home, fault):
     ((off_s, quality, _),) = _sealed(house)
     assert abs(off_s) <= _AGREES_S and quality == "platform"
     assert _reports(house)[-1].jump_s is None
+
+
+@pytest.mark.promise("P8")
+def test_what_was_kept_before_the_first_time_is_timed_afterwards(home):
+    """No network when the cuff is read; NTP stays mute, and the platform tells the time before anything is sealed."""
+    house = home(CUFF)
+    cuff = house.devices[0]
+
+    async def story():
+        house.network(False)
+        house.world.home.ntp.break_as("mute")
+        await house.power_cycle()
+        await asyncio.sleep(10)
+        await homes.measure(house, cuff, _READING)
+        await asyncio.sleep(600)
+        house.network(True)
+        await homes.delivered(house)
+
+    house.world.run(story())
+    confirmed_s = house.world.start_s + wire.noted(cuff, "confirmed")[0]
+    (reading,) = homes.stored(house)
+    assert reading["hub_clock"] == "platform"
+    assert abs(datetime.datetime.fromisoformat(reading["hub_time"]).timestamp() - confirmed_s) <= _AGREES_S
+    ((off_s, quality, _),) = _sealed(house)
+    assert abs(off_s) <= _AGREES_S and quality == "platform"
 
 
 @pytest.mark.promise("P11")
