@@ -182,7 +182,7 @@ def breaks(self, *facts):
     keep(self, *facts)
 
 def silences(event, data):
-    if event == 19 and heard[0] == 5:
+    if event == 17 and heard[0] == 5:  # a write was answered
         heard[0] += 1
         raise ZeroDivisionError
 
@@ -224,3 +224,44 @@ def test_an_exception_in_the_bluetooth_handler_silences_nothing(home, host):
 
     house.world.run(story())
     assert homes.books(house) == (0, 0, 0)
+
+
+_BAD_DRIVER = """
+import drivers
+decode = drivers.decode
+
+def breaks(row, uuid, octets):
+    if row == "ad_uc352ble":
+        raise IndexError
+    return decode(row, uuid, octets)
+
+drivers.decode = breaks
+import main
+"""
+
+
+@pytest.mark.promise("P2")
+def test_a_driver_that_fails_takes_nothing_with_it(home):
+    """Its octets travel as they are; without that they would end the hub whenever it starts."""
+    house = home(SCALE, CUFF)
+    scale, cuff = house.devices
+
+    async def story():
+        house.power_off()
+        program = house.world.folder / "driver.py"
+        program.write_text(_BAD_DRIVER)
+        house.hub.start(program=program)
+        await asyncio.sleep(5)
+        boots = house.hub.counters.boots
+        scale.press(readings.weight("79.9"))
+        octets = scale.encode(scale.memory[0])
+        await homes.read(house, scale)
+        await homes.measure(house, cuff, _BP)
+        await house.until(lambda: house.delivered().get(cuff.address) == 1, 900, "the cuff's arrives")
+        assert house.hub.counters.boots == boots
+        return octets
+
+    octets = house.world.run(story())
+    (row,) = house.store.rows("SELECT reason, content FROM undecoded")
+    assert row["reason"] == "driver"
+    assert octets.hex() in row["content"]
