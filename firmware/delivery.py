@@ -24,6 +24,8 @@ class Delivery:
         self._backoff = Backoff(hub.random_octets)
         self._asked_ms = None  # since when a handshake waits for quiet
         self._ready = False  # only TCP and the handshake are left to do
+        self._live_from = 1  # captures from this number on were taken since the line came up
+        self._live: "list[int]" = []  # plans of such captures that were not sent yet
         self.delivered_ms = None  # when the last receipt "stored" was kept
         self._session.on_message = self._take
         self._session.on_end = hub.work.set
@@ -111,8 +113,10 @@ class Delivery:
             await hub.turned.wait_ms(wait_ms)
 
     async def _deliver(self) -> None:
-        """Send what is kept as long as the line holds."""
+        """Send what is kept as long as the line holds: what is taken meanwhile first, the backlog oldest first."""
         hub = self._hub
+        journal = hub.journal
+        self._live_from, self._live = journal.next_capture, []
         await self._report()
         if not hub.timekeeper.quality:
             await hub.ticks.within(hub.health.answered.wait(), _TIME_ANSWER_MS)
@@ -122,16 +126,20 @@ class Delivery:
                 await hub.ticks.within(hub.work.wait(), _WAIT_MS_MAX)
                 await self._session.keep_alive()
                 continue
-            if hub.journal.may_plan() and hub.journal.pending(1):
-                hub.keeps(hub.sealing().seal)
-            plans = hub.journal.open_plans()
+            if journal.may_plan() and journal.pending(1):
+                live = bool(journal.pending(1, self._live_from))
+                if hub.keeps(hub.sealing().seal, self._live_from) and live:
+                    self._live.append(journal.next_sequence - 1)
+            plans = journal.open_plans()
             now_ms = hub.ticks.now_ms()
-            sequence = self._deliveries.next(plans, now_ms)
+            sequence = self._deliveries.next(plans, now_ms, self._live[0] if self._live else None)
             if sequence is not None:
                 envelope = hub.envelope(sequence)
                 hub.forget()
                 await self._session.publish("up", envelope)
                 self._deliveries.sent(sequence, hub.ticks.now_ms())
+                if sequence in self._live:
+                    self._live.remove(sequence)
                 continue
             if now_ms - hub.health.reported_ms >= _HEALTH_MS:
                 await self._report()

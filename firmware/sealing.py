@@ -28,10 +28,10 @@ class Sealing:
         self._buffer = buffer
         self._batch = Batch(buffer)
 
-    def seal(self) -> bool:
-        """Make one plan of what waits for one; False when nothing does."""
+    def seal(self, live_from: int = 1) -> bool:
+        """Make one plan of what waits for one, captures from `live_from` on before older ones; False: nothing does."""
         journal = self._journal
-        numbers = journal.pending(_CAPTURES_MAX)
+        numbers = journal.pending(_CAPTURES_MAX, live_from) or journal.pending(_CAPTURES_MAX)
         if not numbers:
             return False
         self._make_plan(numbers, 0)

@@ -72,7 +72,10 @@ class Journal:
 
     def _format(self):
         self.notes.append("formatted")
-        self._sectors.salt = bytes(self._random(_SALT_OCTETS))
+        # A format that was cut goes on with its salt, for all sectors have the same; what it prepared is passed over.
+        self._sectors.salt = self._sectors.salt or bytes(self._random(_SALT_OCTETS))
+        captures = self._captures
+        captures.generation, captures.at = captures.ready_end - 1, UNITS
         self._index.chain = bytes(self._random(8))
         self._prepare_first(CAPTURES)
         self._main.begin(self._prepare_first(MAIN), HEAD)
@@ -287,15 +290,15 @@ class Journal:
                 return self._fix(entry)
         return None
 
-    def pending(self, limit):
-        """Up to `limit` numbers of captures in no plan, oldest first. What flash has lost is written off."""
+    def pending(self, limit, first=1):
+        """Up to `limit` numbers, from `first` on, of captures in no plan, oldest first; what is lost is written off."""
         self._asked = []
         end = self._next_number()
         tried = 0
         numbers: "list[int]" = []
         gone: "list[int]" = []
         for low, high in self._index.unplanned(end):
-            number = low
+            number = max(low, first)
             while number < high and len(numbers) < limit and tried < _LOOKED_AT_MAX + limit:
                 if self._finder.capture(number) is None:
                     gone.append(number)

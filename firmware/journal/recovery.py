@@ -49,14 +49,14 @@ class Recovery:
             return False
         self._places.salt = self._sectors.salt
         self.newest = self._find_main()
-        blank = not self.newest or (self.newest == 1 and not self._has_snapshot(1))
-        if not blank:
-            self._replay(self.newest)
+        base = self._newest_snapshot()
+        if base:
+            self._replay(base)
         if self._find_captures():
-            if blank:
-                self._replay(self.newest)
+            if not base:
+                self._replay(0)
             return True
-        return not blank  # else a format that was cut
+        return base > 0  # else a format that was cut
 
     def damaged(self):
         """Whether the main lane's newest records are known to be lost, so that a new chain must begin."""
@@ -204,17 +204,20 @@ class Recovery:
                 return heads[ahead % main.count] == ahead and main.start[ahead % main.count] != 255
         return False
 
-    def _replay(self, newest):
-        """Take the newest snapshot and what was written since."""
-        main, sectors = self._main, self._sectors
-        oldest = max(1, main.ready_end - main.count)
-        base = newest
-        while base >= oldest and not self._has_snapshot(base):
-            base -= 1
-        if newest and base >= oldest:
-            main.snapshot_generation = base
-        else:
-            base = oldest
+    def _newest_snapshot(self):
+        """The newest generation that holds a snapshot; 0 when none does."""
+        for generation in range(self.newest, self._main.oldest() - 1, -1):
+            for _unit, payload in self._sectors.frames(MAIN, generation):
+                if payload[0] == records.KIND_SNAPSHOT:
+                    return generation
+        return 0
+
+    def _replay(self, base):
+        """Take the snapshot of that generation, and what was written since; 0: what there is without one."""
+        main, sectors, newest = self._main, self._sectors, self.newest
+        main.snapshot_generation = base
+        if not base:
+            base = main.oldest()
             self._note("chain")
             if not newest:
                 return
@@ -229,12 +232,6 @@ class Recovery:
         self._index.prune_fixes(0)
         if self._index.drop_lost_plans():
             self._note("record")
-
-    def _has_snapshot(self, generation):
-        for _unit, payload in self._sectors.frames(MAIN, generation):
-            if payload[0] == records.KIND_SNAPSHOT:
-                return True
-        return False
 
     def _apply(self, generation, place, kind, body):
         index = self._index

@@ -126,3 +126,30 @@ def test_no_second_cut_while_it_recovers_does_either(erased):
             points += 1
             second += 7
     assert points > 200
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("erased", ["ff", "noise"])
+@pytest.mark.parametrize("sectors", [6, 11])
+def test_a_format_that_was_cut_once_or_twice_keeps_the_first_readings(erased, sectors):
+    def life(owner):
+        owner.boots()
+        owner.session()
+        owner.capture()
+        owner.plan()
+        owner.receipt()
+        owner.capture()
+
+    cuts = [{"erase": erase} for erase in range(4)] + [{"octet": octet} for octet in range(0, 420, 13)]
+    for index, first in enumerate(cuts):
+        for second in (None, *cuts[index % 7 :: 7]):
+            owner = Owner(sectors, erased, seed=index)
+            for turn, cut in enumerate((first, second)):
+                if cut is None:
+                    continue
+                owner.flash.cut_at(tear=("prefix", "half_cleared")[(index + turn) % 2], **cut)
+                _until_cut(owner, life)
+                owner.flash.power_on()
+            life(owner)
+            owner.start()

@@ -1,20 +1,23 @@
 """The command `telehub bench`: chooses figures, measures them, prints each as it is known."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Annotated
 
 import typer
 
 from tools.host import size
-from tools.host.bench import callback, days, flash_and_air, heap, stories
+from tools.host.bench import callback, days, flash_and_air, heap, p256, stories
 from tools.host.bench.plan import Plan
 from tools.host.figures import Figure
 from tools.host.output import CommandError, Output, WrongUse
+from tools.simulator import journal as alone
 
 # The figures' names begin with the word in front, and are measured together; the quick ones first.
 ROOMS: dict[str, Callable[[Plan], Iterable[Figure]]] = {
     "size": lambda plan: size.measure(),
-    "journal": flash_and_air.journal,
+    "p256": p256.measure,
+    "journal": lambda plan: chain(flash_and_air.journal(plan), alone.figures()),
     "envelope": flash_and_air.envelope,
     "callback": callback.measure,
     "day": days.measure,

@@ -22,6 +22,8 @@ _READINGS = 1000  # of each way to keep them
 _FRAME_VALUE = 33  # octets of a value whose capture has 56 and its frame 64
 _DAYS, _A_DAY = 365, 10
 _KEPT_MAX = 240  # octets that a reading may take while it waits
+_DRAIN_S_MAX = 900  # with a broker two seconds away
+_LIVE_S_MAX = 60  # that a live reading waits for its receipt meanwhile
 _CYCLES = 100_000  # what makers of such chips promise for a sector
 _YEAR_S = 31_557_600
 _TIMEOUT_S = 600
@@ -29,7 +31,7 @@ _TIMEOUT_S = 600
 
 def figures() -> list[Figure]:
     """Every figure of the journal (tools/host/figures.py): some need the 32-bit interpreter."""
-    return [*frames(), *recovery(), offline()]
+    return [*frames(), *recovery(), *offline()]
 
 
 def _journal(flash: Nor, seed: int) -> Journal:
@@ -125,15 +127,23 @@ def year(erased: str = "noise", seed: int = 2) -> tuple[Nor, Journal]:
     return flash, _journal(flash, seed)
 
 
-def offline() -> Figure:
-    """Octets of flash that a reading of that year takes, reserves and what power cuts cost included."""
+def offline() -> list[Figure]:
+    """What a reading of that year takes of the flash, reserves and what power cuts cost included; then its delivery."""
+    from tools.simulator.journal.drain import drain
+
     _flash, journal = year()
     assert journal.waiting() == _DAYS * _A_DAY, journal.waiting()
     for number in range(1, _DAYS * _A_DAY + 1, 97):
         assert journal.session_of(journal.read(number)) is not None
     sectors = journal._captures.ready_end - 1 + journal._main.ready_end - 1
     value = sectors * SECTOR / (_DAYS * _A_DAY)
-    return Figure("journal.offline_octets_per_reading", round(value, 1), "octets", _KEPT_MAX)
+    drained = drain(journal)
+    waited_s = max(drained.live_waits_s)
+    return [
+        Figure("journal.offline_octets_per_reading", round(value, 1), "octets", _KEPT_MAX),
+        Figure("journal.drain_s", round(drained.seconds, 1), "s", _DRAIN_S_MAX, runs=drained.envelopes),
+        Figure("journal.drain_live_wait_s", round(waited_s, 1), "s", _LIVE_S_MAX, runs=len(drained.live_waits_s)),
+    ]
 
 
 # --- recovery

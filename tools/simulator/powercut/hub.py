@@ -59,12 +59,13 @@ class Hub:
 
     keys = KEYS
 
-    def __init__(self, flash: Any, tell: Callable[[str, Any], None], seed: int = 0):
+    def __init__(self, flash: Any, tell: Callable[[str, Any], None]):
         self.tell = tell
         self.health = _Health()
         self.ms = 0
         self.visit = 0
-        self.journal = Journal(flash, random.Random(seed).randbytes)
+        # Random octets as the chip's are: never the same again, since a new journal's salt tells it from an old one.
+        self.journal = Journal(flash, random.Random(digest(flash.image())).randbytes)
         self.timekeeper = Timekeeper(lambda: self.ms, START_S, self.journal.boot)
         self._buffer = bytearray(BUFFER_OCTETS)
         tell("booted", (self.journal.boot, self.journal.chain))

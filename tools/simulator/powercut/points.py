@@ -255,9 +255,9 @@ class Worker:
         """Try one point."""
         if second is None:
             return next(self.singles([first]))
-        points, chip, model = self.after(first)
         tally = Tally(double_cuts=1)
         try:
+            points, chip, model = self.after(first)
             survives(*Follower(points.tape, chip, model).cut(points.where(second), second), again=True)
         except Broken as error:
             tally.failed(f"{first}:{second}", error)

@@ -73,13 +73,13 @@ def month(seed: int, erased: str) -> Tape:
     """Live through it: people, a router that fails for days, a platform that answers late, held or not at all."""
     chance = random.Random(f"powercut {seed}")
     tape = Tape(SECTORS, erased=erased, seed=seed)
-    hub = Hub(tape, tape.tell, seed)
+    hub = Hub(tape, tape.tell)
     offline = {day for start in (4, 17) for day in range(start, start + chance.randrange(2, 4))}
     silent = chance.randrange(8, 12)  # what is sent on this day is answered days later, when the main lane has turned
     unanswered: set[int] = set()
     for day in range(DAYS):
         if chance.random() < 0.4:
-            hub = Hub(tape, tape.tell, seed + day)  # a reboot
+            hub = Hub(tape, tape.tell)  # a reboot
         hub.ms += _DAY_S * 250 // len(offline)
         online = day not in offline
         if online:
