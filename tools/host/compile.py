@@ -22,6 +22,9 @@ CHIP_ARCHITECTURE = "xtensawin"  # ESP32 and ESP32-S3
 # Words for people: readers of what a hub says have them, a hub does not.
 NOT_ON_CHIP = Path("firmware", "measurement", "names.py")
 _TABLE_READER = Path("firmware", "seal", "p256.py")  # the table lies beside it
+# Pure code that is tried octet by octet on the host: a trace names its functions, and the table of line numbers, a
+# fourteenth of flash and heap, stays here.
+_WITHOUT_LINES = ("firmware/seal/", "firmware/measurement/")
 _MACHINE_CODE = ("@micropython.viper", "@micropython.native", "@micropython.asm_")
 
 
@@ -112,6 +115,8 @@ def _compile(one: Compiled, root: Path, architecture: str) -> str:
     command = [*mpy_cross(), "-s", module, "-o", str(passing)]
     if any(mark in one.source.read_text() for mark in _MACHINE_CODE):
         command.append(f"-march={architecture}")
+    if name.startswith(_WITHOUT_LINES):
+        command.append("-O3")
     ran = subprocess.run([*command, str(one.source)], capture_output=True, text=True, check=False)
     if ran.returncode:
         passing.unlink(missing_ok=True)
