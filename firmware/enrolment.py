@@ -4,7 +4,9 @@ Keys are made here and never leave; what leaves are public keys and requests sig
 calls these functions over the cable, the simulator calls the same ones.
 """
 
+import binascii
 import os
+import struct
 from collections import namedtuple
 
 from micropython import const
@@ -14,6 +16,8 @@ from firmware.contracts import PeerError
 
 _KEY_OCTETS = const(32)
 _CERTIFICATE_OCTETS_MAX = const(1500)
+_CRC_OCTETS = const(4)
+_COPY = ".b"  # at the end of the second copy's name
 _KEYS = ("tls", "signing", "agreement")
 
 
@@ -27,12 +31,23 @@ def _path(name: str) -> str:
     return config.FOLDER + "/" + name
 
 
+def _keep(name: str, octets: bytes) -> None:
+    """Write a file of the hub's identity twice, each with its CRC-32 behind it: without one the hub is nobody."""
+    for path in (_path(name), _path(name + _COPY)):
+        config.write_whole(path, octets + struct.pack("<I", binascii.crc32(octets)))
+
+
 def _load(name: str, octets_max: int) -> bytes:
-    try:
-        with open(_path(name), "rb") as file:
-            return file.read(octets_max)
-    except OSError:
-        raise PeerError("enrolment: missing", name)
+    for path in (_path(name), _path(name + _COPY)):
+        try:
+            with open(path, "rb") as file:
+                found = file.read(octets_max + _CRC_OCTETS + 1)
+        except OSError:
+            continue
+        octets, crc = found[:-_CRC_OCTETS], found[-_CRC_OCTETS:]
+        if 0 < len(octets) <= octets_max and struct.pack("<I", binascii.crc32(octets)) == crc:
+            return octets
+    raise PeerError("enrolment: missing", name)
 
 
 def _private_keys(random_octets) -> dict:
@@ -51,7 +66,7 @@ def _private_keys(random_octets) -> dict:
                 except ValueError:
                     continue  # 0 or beyond the group's order: one in 2**32
                 keys[name] = candidate
-            config.write_whole(_path(name + ".key"), keys[name])
+            _keep(name + ".key", keys[name])
     return keys
 
 
@@ -88,8 +103,8 @@ def accept(hub_id: bytes, settings: dict, authority: bytes, certificate: bytes) 
     for name, octets in (("ca.crt", authority), ("tls.crt", certificate)):
         if not 0 < len(octets) <= _CERTIFICATE_OCTETS_MAX:
             raise PeerError("enrolment: certificate", name)
-        config.write_whole(_path(name), octets)
-    config.write_whole(_path("tls.der"), csr.private_key(_load("tls.key", _KEY_OCTETS)))
+        _keep(name, octets)
+    _keep("tls.der", csr.private_key(_load("tls.key", _KEY_OCTETS)))
     proof = hmac.hmac_sha256(_receipts(hub_id, settings).key, b"telehub enrolment" + hub_id)
     config.Store(config.FOLDER, "settings").save(settings)
     return {"hub": hub_id.hex(), "proof": proof.hex()}
@@ -104,7 +119,7 @@ def _receipts(hub_id, settings):
 
 
 def load_keys(hub_id: bytes) -> Keys:
-    """What the running hub needs. PeerError names what is missing."""
+    """What the running hub needs. PeerError names what is missing, or damaged in both copies."""
     from firmware.seal import p256
 
     settings = config.Store(config.FOLDER, "settings").load()

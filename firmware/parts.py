@@ -8,6 +8,7 @@ from firmware.board.light import Button, Light
 from firmware.board.line import Line, set_chip_clock
 from firmware.board.radio import Radio
 from firmware.board.ticks import Ticks
+from firmware.contracts import PeerError
 from firmware.hub import Hub, save_bonds
 from firmware.journal.journal import Journal
 from firmware.timekeeping import BUILT_S, CLOCK_PLATFORM, Timekeeper
@@ -47,12 +48,16 @@ def _floor_s(journal) -> int:
 
 
 def enrolled() -> "tuple | None":
-    """(settings, keys) of a hub that is somebody's."""
+    """(settings, keys) of a hub that is somebody's; one that lost either is blank, and waits to be enrolled again."""
     settings = config.Store(config.FOLDER, "settings").load()
     if settings is None:
         return None
     set_chip_clock(BUILT_S)
-    return settings, enrolment.load_keys(chip.hub_id())
+    try:
+        return settings, enrolment.load_keys(chip.hub_id())
+    except PeerError as error:
+        print("telehub:", *error.args)
+        return None
 
 
 def joined(settings: dict, keys) -> Hub:

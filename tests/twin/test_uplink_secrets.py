@@ -81,7 +81,7 @@ def lived(home):
 
 def test_no_secret_and_no_reading_gets_out_of_its_place(lived):
     house, seen, files, printed = lived
-    secrets = {name: files[name] for name in KEY_FILES}
+    secrets = {name: files[name][:-4] for name in KEY_FILES}  # their CRC is behind them
     assert all(len(secret) == 32 for secret in secrets.values())
     secrets["receipt"] = house.enrolled.receipt_key
     secrets["wifi"] = house.router.key.encode()
@@ -95,7 +95,8 @@ def test_no_secret_and_no_reading_gets_out_of_its_place(lived):
         assert _found(secrets | house_values, octets) == []
     # On the file system each secret lies in its own file and nowhere else; the derived one is not stored at all.
     for name, content in files.items():
-        allowed = {name} if name in KEY_FILES else {"tls.key"} if name == TLS_KEY_AGAIN else set()
+        own = name.removesuffix(".b")  # the second copy
+        allowed = {own} if own in KEY_FILES else {"tls.key"} if own == TLS_KEY_AGAIN else set()
         allowed |= {"wifi"} if name in SETTINGS else set()
         assert set(_found(secrets, content)) <= allowed, name
     assert _found({"receipt": secrets["receipt"]}, house.hub.flash.cells["vfs"].image()) == []
