@@ -11,8 +11,6 @@ import sys  # noqa: E402
 from firmware.board import chip, passing  # noqa: E402
 from firmware.board.light import Light  # noqa: E402
 
-_COLLECT_OCTETS = 65_536  # allocated: what a few minutes of waiting make; more lets the heap fall into small pieces
-
 
 def enrolled():
     """What makes this hub somebody's, None when it is blank."""
@@ -25,6 +23,7 @@ def enrolled():
 
 def joined(settings, keys):
     """The hub; what it takes to make one is forgotten."""
+    passing.loading()
     from firmware import parts
 
     hub = parts.joined(settings, keys)
@@ -44,7 +43,6 @@ def main():
         return
     try:
         hub = joined(*found)
-        gc.threshold(_COLLECT_OCTETS)
         asyncio.run(hub.run())
     except Exception as error:  # noqa: BLE001 - the supervisor: whatever it is, the hub starts anew
         sys.print_exception(error)

@@ -26,6 +26,7 @@ class Health:
 
     def report(self) -> memoryview:
         """A signed report that asks for the platform's time, in the hub's buffer."""
+        self._hub.loading()
         from firmware.seal import cose, report
         from firmware.seal.cbor import Writer
 
@@ -37,7 +38,7 @@ class Health:
         writer = Writer(hub.buffer, start, start + _REPORT_OCTETS_MAX)
         report.health_payload(writer, self._facts(report))
         header = cose.protected(cose.HEALTH, hub.keys.signing_kid)
-        return cose.sign1_in(hub.buffer, start, writer.at - start, hub.keys.signing, header)
+        return hub.signed(start, writer.at - start, header)
 
     def _facts(self, report):
         hub, journal, timekeeper = self._hub, self._hub.journal, self._hub.timekeeper

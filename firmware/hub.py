@@ -78,6 +78,7 @@ class Hub:
         self.health = Health(self)
         self.buffer = bytearray(_ENVELOPE_OCTETS)  # for one envelope or report at a time
         self.forget = parts.forget
+        self.loading = parts.loading
         self.listening = Listening(self, self._devices(settings["devices"]))
         self.delivery = Delivery(self)
         self._window_ends_ms = None
@@ -128,20 +129,26 @@ class Hub:
 
     def visiting(self, device, row, number: int):
         """What drives a visit, loaded for this one."""
+        self.loading()
         from firmware.visiting import Visiting
 
         return Visiting(self, device, row, number)
 
     def sealing(self):
         """What seals, loaded for this moment."""
+        self.loading()
         from firmware.sealing import Sealing
 
         return Sealing(self, self.buffer)
 
     def envelope(self, sequence: int) -> memoryview:
         """The signed envelope of an open plan, in the hub's buffer."""
-        at, length, header = self.sealing().payload(sequence)
+        return self.signed(*self.sealing().payload(sequence))
+
+    def signed(self, at: int, length: int, header: bytes) -> memoryview:
+        """The COSE_Sign1 of a payload that lies in the hub's buffer, made there."""
         self.forget()  # the heap holds what makes a payload or what signs it, never both
+        self.loading()
         from firmware.seal import cose
 
         return cose.sign1_in(self.buffer, at, length, self.keys.signing, header)

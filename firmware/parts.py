@@ -22,6 +22,7 @@ class Parts:
         self.ticks = Ticks()
         self.random_octets = chip.random_octets
         self.forget = passing.forget
+        self.loading = passing.loading
         self.journal = Journal(PartitionFlash("journal"), chip.random_octets)
         self.timekeeper = Timekeeper(self.ticks.now_ms, _floor_s(self.journal), self.journal.boot)
         self.bonds = Bonds(config.Store(config.FOLDER, "bonds").load() or {}, save_bonds)

@@ -8,6 +8,11 @@ firmware.seal.p256_limbs is not named: an ESP32 frees machine code at its next s
 import gc
 import sys
 
+# Allocated between two collections. In quiet hours it is what minutes of waiting make. While code is loaded for a
+# moment, what stays must come to lie in gaps low on the heap, or the next moment's code finds no place in one piece.
+_COLLECT_OCTETS = 65_536
+_COLLECT_LOADING_OCTETS = 4_096
+
 _PASSING = (
     "drivers.",
     "firmware.ble.advert",
@@ -43,9 +48,17 @@ _PASSING = (
 
 def forget() -> None:
     """Forget what was loaded for a moment that is over. Whoever is in the midst of such code goes on with it."""
-    for name in [name for name in sys.modules if name.startswith(_PASSING)]:
+    loaded = [name for name in sys.modules if name.startswith(_PASSING)]
+    for name in loaded:
         folder, _, file = name.rpartition(".")
         del sys.modules[name]
         if hasattr(sys.modules[folder], file):
             delattr(sys.modules[folder], file)
-    gc.collect()
+    if loaded:
+        gc.collect()
+    gc.threshold(_COLLECT_OCTETS)
+
+
+def loading() -> None:
+    """Code for a moment is about to be loaded: until it is forgotten the heap has room for little garbage."""
+    gc.threshold(_COLLECT_LOADING_OCTETS)

@@ -59,6 +59,8 @@ class Boot:
     def forget(self) -> None:
         """Code stays loaded on CPython."""
 
+    loading = forget
+
     def start_watchdog(self, limit_ms: int) -> Watchdog:
         """Once, and for ever."""
         self._watchdog = Watchdog(self.world.loop, limit_ms, lambda: self.world.reset(self, "watchdog"))
