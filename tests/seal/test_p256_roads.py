@@ -159,11 +159,10 @@ print(json.dumps([p256_schemes._TABLE, p256.Road.tabled, signature.hex()]))
 
 
 def test_the_table_is_read_from_a_romfs_too(micropython, image, tmp_path):
-    from mpremote.romfs import make_romfs
-
     from firmware.seal import p256
+    from tools.host import romfs
 
-    (tmp_path / "rom.img").write_bytes(make_romfs(str(image), mpy_cross=False))
+    (tmp_path / "rom.img").write_bytes(romfs.packed(image))
     script = tmp_path / "romfs.py"
     script.write_text(ROMFS)
     ran = subprocess.run(

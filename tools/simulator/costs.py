@@ -16,17 +16,18 @@ class Cost(NamedTuple):
 
 
 # Flash: a W25Q32 class chip's typical figures (256-octet page 27.5 us + 2.5 us an octet, sector erase 45 ms, read 5 us
-# and 0.1 us an octet). P-256: plain Python takes 3.5 ms a signature, 9.4 a check, 8.2 an agreement on MicroPython for
-# i386 on the host, and big-number code is 76 to 94 times slower on an ESP32 at 240 MHz by counted Xtensa instructions.
-# All rows wait for a board.
+# and 0.1 us an octet). P-256 with machine code and its table: counted instructions (`make bench-xtensa`: 3.2 million a
+# signature, 2.6 a public key, 26 a check, 23 an agreement) at 2.3 cycles each and 240 MHz, which is what published
+# scores of bm_pidigits on an ESP32 come to, and 8 ms for 32 reads of the table through LittleFS (estimated). All rows
+# wait for a board.
 _ROWS = {
     "flash.read": Cost(0.005, 0.0001, True),
     "flash.program": Cost(0.0275, 0.0025, True),
     "flash.erase": Cost(45.0, 0.0, True),
-    "p256.sign": Cost(330.0, 0.0, False),
-    "p256.public_key": Cost(330.0, 0.0, False),
-    "p256.verify": Cost(880.0, 0.0, False),
-    "p256.ecdh": Cost(770.0, 0.0, False),
+    "p256.sign": Cost(39.0, 0.0, False),
+    "p256.public_key": Cost(33.0, 0.0, False),
+    "p256.verify": Cost(260.0, 0.0, False),
+    "p256.ecdh": Cost(230.0, 0.0, False),
     "tls.handshake": Cost(900.0, 0.0, True),  # estimated: mbedTLS, mutual ECDSA P-256 on an ESP32 at 240 MHz
     "boot": Cost(1200.0, 0.0, True),  # estimated: ROM, IDF start and mounting, until boot.py's first line
     # Estimated: a call into a module and the lines around it. Without it a loop that tries again would stop time.

@@ -4,8 +4,6 @@ Every run of the same code gives the same counts. Debian's compiler is for the L
 ESP32-S3 has register windows, so these counts compare one version of this code with the next, not with a stopwatch.
 """
 
-import contextlib
-import io
 import json
 import shutil
 import subprocess
@@ -14,10 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from mpremote.romfs import make_romfs
 
 from tools.host import compile as build
-from tools.host import interpreters, p256_table
+from tools.host import interpreters, p256_table, romfs
 from tools.host.figures import Figure
 from tools.host.output import CommandError, MissingPart, Output, report
 
@@ -92,8 +89,7 @@ def _make_rom() -> None:
     build.image(into=rom, architecture=_ARCHITECTURE, only=files)
     (rom / "firmware" / "seal" / p256_table.NAME).write_bytes(p256_table.table())
     build.image(root=_HERE, into=rom, architecture=_ARCHITECTURE, only=[_HERE / "program.py"])
-    with contextlib.redirect_stdout(io.StringIO()):  # it lists every file
-        (_FOLDER / "rom.img").write_bytes(make_romfs(str(rom), mpy_cross=False))
+    (_FOLDER / "rom.img").write_bytes(romfs.packed(rom))
 
 
 def _build(source: Path) -> None:
