@@ -22,6 +22,7 @@ WAITING_S = 900
 # Doubling from 2 s to 300 s, each wait at least half of its step: no more fit into twenty minutes, with a minute more
 # for what a person sets off.
 _CONNECTIONS_MAX = 14
+_NOTICED_S = 300  # 100 s without a word, up to a minute until that is looked at, 10 s for the ping, a minute of quiet
 _READING = readings.blood_pressure(128, 82, 97, 71)
 
 
@@ -212,6 +213,22 @@ def test_a_puback_frees_nothing(home):
 
     house.world.run(story())
     assert homes.books(house) == (0, 0, 0) and light.early == []
+
+
+def test_a_line_that_fell_silent_is_made_anew(home):
+    """The broker's machine takes octets and says nothing more on this connection; on the next one it would."""
+    house = home(CUFF)
+
+    async def story():
+        house.broker.break_as("mute later")
+        await homes.measure(house, house.devices[0], _READING)
+        await asyncio.sleep(5)
+        house.broker.break_as(None)
+        assert house.journal().waiting() == 1 and house.connected()
+        await house.until(lambda: house.journal().waiting() == 0, _NOTICED_S, "a new line")
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("keep_sessions", [True, False])

@@ -72,11 +72,12 @@ def test_without_a_good_ntp_the_platforms_answer_sets_the_clock(home, fault):
         await _begin_anew(house)
         await _measure(house)
         await homes.delivered(house)
+        await homes.told(house)
 
     house.world.run(story())
     ((off_s, quality, _),) = _sealed(house)
     assert abs(off_s) <= _AGREES_S and quality == "platform"
-    assert _reports(house)[-1].jump_s is None
+    assert _reports(house)[-1].jump_s is None  # nothing had to be put right: NTP's word was not taken
 
 
 @pytest.mark.promise("P8")
@@ -102,6 +103,32 @@ def test_what_was_kept_before_the_first_time_is_timed_afterwards(home):
     assert abs(datetime.datetime.fromisoformat(reading["hub_time"]).timestamp() - confirmed_s) <= _AGREES_S
     ((off_s, quality, _),) = _sealed(house)
     assert abs(off_s) <= _AGREES_S and quality == "platform"
+
+
+@pytest.mark.promise("P4")
+def test_a_reading_that_was_timed_afterwards_keeps_that_time_when_the_clock_is_corrected(home):
+    """Kept without a time, sealed by an NTP that lies, and sent again after the platform has put the clock right."""
+    house = home(CUFF)
+
+    async def story():
+        house.network(False)
+        house.world.home.ntp.break_as("lying", 600)
+        await house.power_cycle()
+        await asyncio.sleep(10)
+        await homes.measure(house, house.devices[0], _READING)
+        _answers(house)
+        await asyncio.sleep(120)
+        house.network(True)
+        await house.until(lambda: bool(house.platform.named("up")), 700, "the envelope arrives")
+        _answers(house, "health")
+        await house.until(lambda: _reports(house)[-1].jump_s is not None, 1300, "the jump is told")
+        house.platform.between = None
+        await homes.delivered(house)
+
+    house.world.run(story())
+    sealed = _sealed(house)
+    assert len(sealed) >= 4 and len({octets for *_, octets in sealed}) == 1
+    assert homes.books(house) == (0, 0, 0)
 
 
 @pytest.mark.promise("P11")
@@ -216,9 +243,11 @@ def test_an_answer_that_somebody_held_back_moves_no_good_clock(home):
         await _begin_anew(house)
         await asyncio.sleep(240)
         house.platform.send(held_back[-1])
+        house.platform.send(held_back[-1])  # one answer to each question
         await asyncio.sleep(5)
         await _measure(house)
         await homes.delivered(house)
+        assert (await homes.told(house))["receipt: stale nonce"] == 1
 
     house.world.run(story())
     assert abs(_sealed(house)[-1][0]) <= _AGREES_S
