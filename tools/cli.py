@@ -20,6 +20,7 @@ COMMANDS = {
     "verify": ("tools.inspect.verify", "command"),
     "journal": ("tools.inspect.journal", "command"),
     "powercut": ("tools.simulator.powercut", "command"),
+    "campaign": ("tools.simulator.campaign", "command"),
     "backend": ("tools.backend.command", "command"),
     "bench": ("tools.host.bench", "command"),
     "size": ("tools.host.size", "command"),

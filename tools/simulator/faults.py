@@ -80,6 +80,19 @@ def _steps(chance: Random) -> dict[str, Any]:
     return {"value": chance.randrange(3)}
 
 
+def _malformed(chance: Random) -> dict[str, Any]:
+    # Not both at once: a value whose end is made up has a time that another one may have, too.
+    return {"cut": chance.choice((1, 3, 7)), "extra": 0} if chance.random() < 0.7 else {"cut": 0, "extra": 4}
+
+
+def _bit(chance: Random) -> dict[str, Any]:
+    return {"at": chance.random(), "mask": 1 << chance.randrange(8)}
+
+
+def _stuck(chance: Random) -> dict[str, Any]:
+    return _bit(chance) | {"level": chance.choice((0, 255))}
+
+
 def _one_of(**options: tuple) -> Draw:
     return lambda chance: {name: chance.choice(values) for name, values in options.items()}
 
@@ -101,53 +114,95 @@ _ALL = (
     Fault("double_cut", "power", "and again while the hub recovers", _often(5), draw=_double_cut),
     Fault("plug_pulled", "power", "someone needs the socket", _often(1.5), (_MINUTE_S, 9 * _HOUR_S)),
     Fault("brown_out", "power", "a reset at any moment", _often(1)),
-    Fault("nightly_off", "power", "everything is switched off at night, sometimes for a year", None,
-          draw=lambda chance: {"off_h": chance.uniform(21, 24), "on_h": chance.uniform(5.5, 9)}),
+    Fault(
+        "nightly_off",
+        "power",
+        "everything is switched off at night, sometimes for a year",
+        None,
+        draw=lambda chance: {"off_h": chance.uniform(21, 24), "on_h": chance.uniform(5.5, 9)},
+    ),
     # -- radio
     Fault("link_drop", "radio", "the link is lost at any step of a visit", _often(0.7), draw=_steps),
-    Fault("confirmation_lost", "radio", "the device does not hear that its reading was kept", _often(1),
-          draw=_whole(count=(1, 2))),
+    Fault(
+        "confirmation_lost",
+        "radio",
+        "the device does not hear that its reading was kept",
+        _often(1),
+        draw=_whole(count=(1, 2)),
+    ),
     Fault("slow_device", "radio", "every answer takes its time", _often(3), _LONG, _between(delay_s=(0.3, 6.0))),
     Fault("silent_device", "radio", "connects, answers, and sends no reading", _often(3), _LONG),
     Fault("early_values", "radio", "a bonded device sends before it is asked", _often(2), _LONG),
-    Fault("value_repeated", "radio", "a device sends again what was confirmed", _often(1.5), draw=_whole(count=(1, 60))),
-    Fault("malformed_values", "radio", "values too short or too long", _often(5), _LONG,
-          _one_of(cut=(1, 3, 7), extra=(0, 0, 4))),
+    Fault(
+        "value_repeated", "radio", "a device sends again what was confirmed", _often(1.5), draw=_whole(count=(1, 60))
+    ),
+    Fault("malformed_values", "radio", "values too short or too long", _often(5), _LONG, _malformed),
     Fault("bond_lost", "radio", "a device forgets its bond; a person pairs it again", _often(9), (_HOUR_S, 2 * DAY_S)),
     Fault("impostor", "radio", "somebody else under a device's address", _often(8), _LONG),
-    Fault("radio_mute", "radio", "the hub's Bluetooth stack says nothing any more", _often(7), draw=_one_of(cure=("restart", "reboot"))),
+    Fault(
+        "radio_mute",
+        "radio",
+        "the hub's Bluetooth stack says nothing any more",
+        _often(7),
+        draw=_one_of(cure=("restart", "reboot")),
+    ),
     Fault("clock_lost", "radio", "a device's battery is changed: its clock is unset", _often(4)),
     # -- flash
-    Fault("flash_refuses", "flash", "programs or erases fail", _often(1),
-          draw=_whole(programs=(0, 6), erases=(0, 3))),
+    Fault("flash_refuses", "flash", "programs or erases fail", _often(1), draw=_whole(programs=(0, 6), erases=(0, 3))),
     Fault("flash_lies", "flash", "programs report success and store nothing", _often(2), draw=_whole(programs=(1, 3))),
-    Fault("flash_rots", "flash", "bits flip in what was written, but for the only copy of a reading", _often(1.5),
-          draw=lambda chance: {"at": chance.random(), "mask": 1 << chance.randrange(8)}),
-    Fault("flash_stuck", "flash", "a bit that nothing changes any more", _often(6),
-          draw=lambda chance: {"at": chance.random(), "mask": 1 << chance.randrange(8), "level": chance.choice((0, 255))}),
-    Fault("flash_worn", "flash", "a sector that holds no reading becomes rubbish", _often(9),
-          draw=lambda chance: {"at": chance.random()}),
+    Fault(
+        "flash_rots",
+        "flash",
+        "bits flip in what was written, but for the only copy of a reading",
+        _often(1.5),
+        draw=_bit,
+    ),
+    Fault("flash_stuck", "flash", "a bit that nothing changes any more", _often(6), draw=_stuck),
+    Fault(
+        "flash_worn",
+        "flash",
+        "a sector that holds no reading becomes rubbish",
+        _often(9),
+        draw=lambda chance: {"at": chance.random()},
+    ),
     Fault("flash_small", "flash", "a journal that is soon full", None),
     Fault("flash_noise", "flash", "erased flash reads as noise, as under flash encryption", None),
     # -- memory
     *(
         Fault(f"memory_{stage}", "memory", f"an allocation fails: {where}", _often(1.5), draw=_whole(nth=(0, most)))
         for stage, where, most in (
-            ("callback", "in the Bluetooth callback", 6), ("journal", "while the journal is written", 40),
-            ("visit", "in a visit", 30), ("publish", "on the line", 60), ("boot", "while the hub starts", 300),
+            ("callback", "in the Bluetooth callback", 6),
+            ("journal", "while the journal is written", 40),
+            ("visit", "in a visit", 30),
+            ("publish", "on the line", 60),
+            ("boot", "while the hub starts", 300),
         )
     ),
     # -- network
     Fault("wifi", "network", "no Wi-Fi: router off, changed, out of reach", _often(3), _LONG),
     Fault("internet", "network", "nothing behind the router answers", _often(3), _LONG),
-    Fault("dns", "network", "names are not answered, or wrongly", _often(2), _SHORT,
-          _one_of(fault=("mute", "wrong", "unknown", "failing", "foreign", "rubbish"))),
+    Fault(
+        "dns",
+        "network",
+        "names are not answered, or wrongly",
+        _often(2),
+        _SHORT,
+        _one_of(fault=("mute", "wrong", "unknown", "failing", "foreign", "rubbish")),
+    ),
     Fault("tcp_half_open", "network", "octets vanish, the connection stands", _often(2), _SHORT),
-    Fault("tcp_reset", "network", "connections are refused or reset", _often(2), _SHORT, _one_of(how=("reset", "refused"))),
+    Fault(
+        "tcp_reset", "network", "connections are refused or reset", _often(2), _SHORT, _one_of(how=("reset", "refused"))
+    ),
     Fault("tcp_one_octet", "network", "octets come one at a time", _often(2), _SHORT),
     Fault("tcp_stall", "network", "half a minute until anything comes", _often(2), _SHORT, _between(stall_s=(5, 60))),
-    Fault("tls", "network", "handshakes fail, or the certificate's time is wrong", _often(2), _SHORT,
-          _one_of(how=("fails", "closed", "expired", "not_yet"))),
+    Fault(
+        "tls",
+        "network",
+        "handshakes fail, or the certificate's time is wrong",
+        _often(2),
+        _SHORT,
+        _one_of(how=("fails", "closed", "expired", "not_yet")),
+    ),
     # -- broker
     Fault("broker_mute", "broker", "takes everything and says nothing", _often(3), _SHORT),
     Fault("broker_restarts", "broker", "every session is lost", _often(1)),
@@ -157,23 +212,37 @@ _ALL = (
     Fault("broker_doubles", "broker", "delivers twice", _often(1), draw=_whole(up=(0, 3), down=(0, 3))),
     # -- platform
     Fault("platform_down", "platform", "takes nothing", _often(3), _LONG),
-    Fault("platform_holds", "platform", "knows the hub by a wrong key: all is held", _often(8), _SHORT),
+    Fault("platform_holds", "platform", "knows the hub by a wrong key: all is held", _often(8), _LONG),
     Fault("platform_late", "platform", "answers late", _often(2), _LONG, _between(late_s=(1, 90))),
     Fault("platform_twice", "platform", "answers twice", _often(2), _LONG),
     Fault("platform_never", "platform", "never answers one envelope, while the ring wraps", _often(6)),
-    Fault("receipt_forged", "platform", "receipts by someone without the key, or for what was never sent", _often(2), _LONG),
+    Fault(
+        "receipt_forged",
+        "platform",
+        "receipts by someone without the key, or for what was never sent",
+        _often(2),
+        _LONG,
+    ),
     Fault("receipt_replayed", "platform", "old receipts come again", _often(2), _LONG),
     # -- clock
     Fault("clock_unset", "clock", "nobody tells the time", _often(4), (_HOUR_S, 4 * DAY_S)),
-    Fault("ntp_lies", "clock", "the time server is wrong", _often(3), _LONG,
-          _one_of(lie_s=(-86_400, -3600, -60, 30, 7200, 40_000_000))),
+    Fault(
+        "ntp_lies",
+        "clock",
+        "the time server is wrong",
+        _often(3),
+        _LONG,
+        _one_of(lie_s=(-86_400, -3600, -60, 30, 7200, 40_000_000)),
+    ),
     Fault("dst_night", "clock", "summer time begins or ends", None, draw=_one_of(month=(3, 10))),
-    Fault("far_future", "clock", "2036 or 2038, when counters of seconds overflow", None, draw=_one_of(year=(2036, 2038))),
+    Fault(
+        "far_future", "clock", "2036 or 2038, when counters of seconds overflow", None, draw=_one_of(year=(2036, 2038))
+    ),
     # -- people
     Fault("two_users", "people", "two in one house, at the same devices", None),
     Fault("forgetful", "people", "days without measuring, then many readings at once", None),
     Fault("button_played", "people", "someone presses the hub's button, or a device's", _often(2)),
-)  # fmt: skip
+)
 
 FAULTS = {fault.name: fault for fault in _ALL}
 

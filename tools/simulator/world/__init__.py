@@ -3,8 +3,9 @@
     world = World(scenario)      # tools/simulator/scenario.py: who lives here, what happens when, all from one seed
     result = world.live()        # what came of it, judged from outside (checks.py)
 
-What is production code here: firmware/hub.py and all that it drives (listening, visiting, delivery, sealing, timekeeping,
-health, the journal, visits, the uplink's session and receipts), and the platform's receiver, health desk and store.
+What is production code here: firmware/hub.py and all that it drives (listening, visiting, delivery, sealing,
+timekeeping, health, the journal, visits, the uplink's session and receipts), and the platform's receiver, health desk
+and store.
 What is not: firmware/board. In its place stand `chip` (light, button, watchdog, chance, allocator), `radio`, `line` and
 `flash`, which keep the same contracts (firmware/contracts.py) and can be told to fail. `devices` have the habits and
 encoders of tools/simulator/devices without their Bluetooth stack.

@@ -1,11 +1,12 @@
 """Virtual time for hub logic on CPython: an asyncio loop that can leap, and the ticks that the hub asks for."""
 
 import asyncio
+import heapq
 import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tools.simulator.air.clock import VirtualLoop
+from tools.simulator.air.clock import SAME_MOMENT_S, Deadlock, VirtualLoop
 from tools.simulator.nor import PowerCut
 
 
@@ -20,6 +21,28 @@ class Loop(VirtualLoop):
         """Let so much time pass without living through it: timers that were due meanwhile fire now, in their order."""
         self._now_s += seconds
         self.leapt_s += seconds
+
+    def _run_once(self) -> None:
+        """One turn, as asyncio's own, less all that serves real descriptors: a home has none, and turns are many."""
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+        ready, scheduled = self._ready, self._scheduled
+        while scheduled and scheduled[0]._cancelled:
+            heapq.heappop(scheduled)._scheduled = False
+        if not ready:
+            if not scheduled:
+                raise Deadlock(self._now_s)
+            self._now_s = max(self._now_s, scheduled[0]._when)
+        now_s = self._now_s + SAME_MOMENT_S
+        while scheduled and scheduled[0]._when <= now_s:
+            timer = heapq.heappop(scheduled)
+            timer._scheduled = False
+            ready.append(timer)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
 
     def lived_s(self) -> float:
         """Virtual seconds that were lived through."""

@@ -111,6 +111,7 @@ class Device(Display):
     def become_impostor(self) -> None:
         """From here on be somebody else under this address: no keys, other readings."""
         self.impostor = True
+        self.chance = Random(f"impostor {self.world.seed}/{self.address}")
         self.memory = []
         self.lose_bond()
 

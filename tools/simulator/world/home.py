@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from tools.simulator.devices.readings import Patient
-from tools.simulator.faults import Act
+from tools.simulator.faults import DAY_S, Act
 from tools.simulator.nor import Nor
 from tools.simulator.world import inject
 from tools.simulator.world.boot import Boot
@@ -20,21 +20,27 @@ from tools.simulator.world.kinds import KINDS
 from tools.simulator.world.line import BROKER_NAME, NTP_NAME, Network
 from tools.simulator.world.mqtt import Broker
 from tools.simulator.world.platform import Platform
+from tools.simulator.world.points import by_openssl
 from tools.simulator.world.radio import Air
 from tools.simulator.world.scenario import SETTLE_S, Scenario
 
 ZONE = "CET-1CEST,M3.5.0,M10.5.0/3"
 _BOOT_S = 1.2  # tools/simulator/costs.py
 _SECTORS, _SECTORS_SMALL = 64, 12
-_LEAD_S = 60.0  # lived through before something happens
+_LEAD_S = 20.0  # lived through before something happens
 _AFTER_S = 90.0  # and at least so long after it
 _LOOK_S = 15.0
-_LIVED_S = 3 * 3600.0
+_LIVED_S = 3600.0
+_AFTERWARDS_S = 1_200.0  # longer than the rhythm of reports, so that one more is due
 _PAIR_S = 120.0
 _CUT_S_MAX = 900.0  # a cut that nothing ran into by then is a plug that was pulled
 _PROGRESS_S = 3_600.0  # once nothing is wrong, all is with the platform within so long
 _ROUNDS = 4  # of waking devices that still hold something
-_RESETS_MAX = 2_000  # per month: more is a hub that only boots
+_CRASHES_MAX = 20  # without an injected cause: then there is nothing more to learn from this run
+
+
+class Hopeless(Exception):
+    """The hub only ends itself; args[0] is how."""
 
 
 @dataclass
@@ -90,6 +96,7 @@ class World:
         self.boot: Boot | None = None
         self.boots = 0
         self.crashes: list[str] = []
+        self._unasked = 0  # crashes that nothing injected explains
         self._plugs_out: set[str] = set()
         self._cut: tuple[str, float, tuple[int, str] | None] | None = None
         self.calm = False
@@ -205,7 +212,10 @@ class World:
             return
         self.crashes.append(text)
         if not isinstance(error, MemoryError):
+            self._unasked += 1
             self.checks.fails("P11", f"the hub ended itself: {text.strip().splitlines()[-1]}\n{text}")
+            if self._unasked > _CRASHES_MAX:
+                self.loop.fail(Hopeless(text))
         self.reset(boot, "crash")
 
     def task_died(self, error: BaseException) -> None:
@@ -291,7 +301,8 @@ class World:
     def live(self) -> Result:
         """From the set-up to the closed books."""
         try:
-            return self.loop.run_until_complete(self._live())
+            with by_openssl():
+                return self.loop.run_until_complete(self._live())
         finally:
             self.power_off()
             for task in asyncio.all_tasks(self.loop):
@@ -307,6 +318,7 @@ class World:
             await self._until(act.at_s)
             self._do(act)
             self.checks.after_step()
+        await self._until(SETTLE_S + self.scenario.days * DAY_S)
         stuck = not await self._end()
         count = self.checks.close()
         if stuck:
@@ -395,7 +407,7 @@ class World:
         if not await self._within(self.checks.settled, ends_s - self.loop.time()):
             return False
         # what was delivered is shown, and the hub goes on telling that it lives
-        await asyncio.sleep(_LIVED_S / 6)
+        await asyncio.sleep(_AFTERWARDS_S)
         self.checks.after_step()
         return True
 

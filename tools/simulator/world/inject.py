@@ -57,6 +57,12 @@ def _plug_in(world: "World", facts: Facts) -> None:
     world.plugged("plug_pulled", True)
 
 
+def _starts_over(world: "World") -> None:
+    """What only a hub meets that starts, meets it now."""
+    if world.boot is not None:
+        world.reset(world.boot, "brown-out")
+
+
 def _brown_out(world: "World", facts: Facts) -> None:
     if world.boot is not None:
         world.injected("brown_out")
@@ -189,6 +195,8 @@ def _worn(world: "World", facts: Facts) -> None:
 def _memory(stage: str) -> Callable[["World", Facts], None]:
     def fail(world: "World", facts: Facts) -> None:
         world.memory.fails_in[stage] = facts["nth"]
+        if stage == "boot":
+            _starts_over(world)
 
     return fail
 
@@ -196,10 +204,12 @@ def _memory(stage: str) -> Callable[["World", Facts], None]:
 # -- network, broker, platform
 
 
-def _set(part: str, **values: Any) -> Callable[["World", Facts], None]:
-    """Switches of a part; a text that is a name of a fact is replaced by it."""
+def _set(part: str, anew: bool = False, **values: Any) -> Callable[["World", Facts], None]:
+    """Switches of a part; a text that is a name of a fact is replaced by it. `anew`: it shows in a new connection."""
 
     def change(world: "World", facts: Facts) -> None:
+        if anew:
+            world.broker.cut()
         for name, value in values.items():
             setattr(getattr(world, part), name, facts.get(value, value) if isinstance(value, str) else value)
 
@@ -216,6 +226,7 @@ def _internet(up: bool) -> Callable[["World", Facts], None]:
 
 
 def _dns(world: "World", facts: Facts) -> None:
+    world.broker.cut()
     world.network.dns.fault = facts.get("fault")
 
 
@@ -249,8 +260,15 @@ def _no_time(silent: bool) -> Callable[["World", Facts], None]:
     def change(world: "World", facts: Facts) -> None:
         world.network.ntp = "mute" if silent else None
         world.platform.tells_no_time = silent
+        if silent:
+            _starts_over(world)
 
     return change
+
+
+def _ntp_lies(world: "World", facts: Facts) -> None:
+    world.network.ntp, world.network.ntp_lie_s = "lies", facts["lie_s"]
+    _starts_over(world)
 
 
 # -- people
@@ -302,14 +320,14 @@ _BEGIN: dict[str, Callable[["World", Facts], None]] = {
     "internet": _internet(False),
     "dns": _dns,
     "tcp_half_open": _set("network", tcp="half_open"),
-    "tcp_reset": _set("network", tcp="how"),
+    "tcp_reset": _set("network", anew=True, tcp="how"),
     "tcp_one_octet": _set("network", tcp="one_octet"),
     "tcp_stall": _set("network", tcp="stall", stall_s="stall_s"),
-    "tls": _set("network", tls="how"),
+    "tls": _set("network", anew=True, tls="how"),
     "broker_mute": _set("broker", mute=True),
     "broker_restarts": _broker_restarts,
-    "broker_refuses": _set("broker", refuses="code"),
-    "broker_rubbish": _set("broker", rubbish=True),
+    "broker_refuses": _set("broker", anew=True, refuses="code"),
+    "broker_rubbish": _set("broker", anew=True, rubbish=True),
     "broker_loses": _counted("lose"),
     "broker_doubles": _counted("double"),
     "platform_down": _set("platform", down=True),
@@ -320,7 +338,7 @@ _BEGIN: dict[str, Callable[["World", Facts], None]] = {
     "receipt_forged": _set("platform", forges=True),
     "receipt_replayed": _set("platform", replays=True),
     "clock_unset": _no_time(True),
-    "ntp_lies": _set("network", ntp="lies", ntp_lie_s="lie_s"),
+    "ntp_lies": _ntp_lies,
     "dst_night": _trait,
     "far_future": _trait,
     "two_users": _trait,

@@ -47,7 +47,8 @@ class Kind:
 
     def handles(self) -> dict[int, tuple[int, int, int]]:
         """uuid -> (value handle, properties, end handle); every characteristic has three attributes, a service one."""
-        found, handle = {}, 1
+        found: dict[int, tuple[int, int, int]] = {}
+        handle = 1
         for _, characteristics in self.services:
             handle += 1
             for uuid, properties in characteristics:

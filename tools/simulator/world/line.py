@@ -6,9 +6,10 @@ Everything that a home's network does to a hub is a switch here; the octets insi
 import asyncio
 import errno
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from firmware.contracts import PeerError
+from tools.simulator.air.net import Net
 from tools.simulator.air.net_dns import DnsServer
 from tools.simulator.nor import PowerCut
 from tools.simulator.world.mqtt import Broker, Composer
@@ -41,7 +42,7 @@ class Network:
         self.now_s = now_s
         self.injected = injected
         self._names = _Names(loop)
-        self.dns = DnsServer(self._names)
+        self.dns = DnsServer(cast(Net, self._names))
         self.wifi = True
         self.up = True  # what is behind the router
         self.tcp: str | None = None  # "refused", "mute", "half_open", "reset", "one_octet", "stall"
@@ -65,6 +66,7 @@ class Connection:
         self._network = network
         self.shaken = False
         self.dead: int | None = None  # errno
+        self.certificate = b""
         self._inbox = bytearray()
         self._arrived = asyncio.Event()
 
@@ -137,6 +139,7 @@ class Connection:
         if network.tls:
             network.injected("tls")
         self.shaken = True
+        self.certificate = network.certificates[network.tls]
         network.broker.attach(self)
 
     def close(self) -> None:
@@ -220,7 +223,8 @@ class Line:
 
     def certificate(self) -> bytes:
         """The broker's."""
-        return self._network.certificates[self._network.tls]
+        assert self._connection is not None
+        return self._connection.certificate
 
     async def read(self, octets_max: int) -> bytes:
         """At least one octet."""

@@ -65,7 +65,7 @@ class Misuse(Exception):
 
 def packets(octets: bytearray) -> list[tuple[int, bytes]]:
     """Take every whole packet from the front: (first octet, body)."""
-    found = []
+    found: list[tuple[int, bytes]] = []
     while len(octets) >= 2:
         length, at = 0, 1
         while True:

@@ -53,6 +53,7 @@ class Radio:
         self._cut_scan = self._cut_visit = False
         self.security = 0
         self.bond_changed = False
+        self.denied = False  # this link's encryption failed
         self.lost = 0
         self.faults = 0
         self.last_value_ms: int | None = None
@@ -128,7 +129,7 @@ class Radio:
         self._memory("visit")
         self._identity = identity
         self._cut_visit = False
-        self.bond_changed = False
+        self.bond_changed = self.denied = False
         self.last_value_ms = None
         self.security = 0
         for device in self._air.devices:
@@ -146,7 +147,8 @@ class Radio:
         self._alive()
         verb = step[0]
         if verb == "disconnect":
-            return await self.close()
+            await self.close()
+            return None
         self._memory("visit")
         link = self._there()
         if verb == "drain":
@@ -162,7 +164,8 @@ class Radio:
         self._alive()
         link = self._there()
         if verb in ("encrypt", "pair"):
-            return await self._secure(link, verb)
+            await self._secure(link, verb)
+            return None
         if verb == "mtu":
             return 247
         if verb == "discover":
@@ -170,9 +173,11 @@ class Radio:
         if verb == "read":
             return link.device.read(link, step[1])
         if verb == "write":
-            return link.device.write(link, step[1], step[2])
+            link.device.write(link, step[1], step[2])
+            return None
         assert verb == "subscribe"
-        return link.device.subscribe(link, step[1])
+        link.device.subscribe(link, step[1])
+        return None
 
     def _there(self) -> Link:
         if self._link is None:
@@ -189,6 +194,7 @@ class Radio:
         known = self._bonds.get(_LTK_PEER, 0, self._identity) or b""
         if not device.accepts(known):
             if not device.takes_new_keys():
+                self.denied = True
                 raise PeerError("security", "failed")
             keys = bytes(device.chance.randrange(256) for _ in range(16))
             for kind in (_LTK_PEER, _LTK_OURS):

@@ -1,4 +1,4 @@
-"""Who lives in a home, what they do and what goes wrong there, all from one seed: the same for the world and the twin."""
+"""Who lives in a home, what they do and what goes wrong, all from one seed: the same for the world and the twin."""
 
 import datetime
 from dataclasses import dataclass
