@@ -7,6 +7,7 @@
 import multiprocessing
 import os
 import random
+import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Annotated, Any
@@ -21,8 +22,8 @@ from tools.simulator.powercut.story import DAYS
 
 _CHUNK = 400  # points of one task: a few seconds
 _SLICE_SINGLES, _SLICE_FIRSTS, _SLICE_STEP = 1200, 8, 11
-_FIRSTS = 60
-_FILES_ALL, _FILES_SLICE = (1, 60), (48, 1)  # each how many-th point, second cuts after how many
+_FIRSTS = 110
+_FILES_ALL, _FILES_SLICE = (1, 12), (48, 1)  # each how many-th point, second cuts after how many
 
 _worker: Worker
 
@@ -98,7 +99,16 @@ def _tried(worker: Worker, seed: int, exhaustive: bool, output: Output) -> Itera
 
 def _prepare(seed: int) -> None:
     global _worker  # noqa: PLW0603 - a process of the pool lives through the month once
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = Worker(seed)
+
+
+def _end_with_parent() -> None:
+    """However the command ends, nothing of it goes on."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _singles(numbers: list[int]) -> Tally:

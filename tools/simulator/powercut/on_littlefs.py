@@ -307,7 +307,7 @@ def main():
         first, _, second = sys.argv[4].partition(":")
         only = int(first), int(second) if second else None
     proof.every = max(1, 4000 // max(1, firsts * step))
-    proof.second_step = 7 if step == 1 else 41
+    proof.second_step = 29 if step == 1 else 41
     proof.run(6, only)
     print(json.dumps(proof.counts))
 
