@@ -148,7 +148,6 @@ class Hub:
     def signed(self, at: int, length: int, header: bytes) -> memoryview:
         """The COSE_Sign1 of a payload that lies in the hub's buffer, made there."""
         self.forget()  # the heap holds what makes a payload or what signs it, never both
-        self.loading()
         from firmware.seal import cose
 
         return cose.sign1_in(self.buffer, at, length, self.keys.signing, header)
