@@ -51,6 +51,7 @@ def test_an_hour_of_a_day_is_lived_and_everything_arrives():
     assert took > 0
 
 
+@pytest.mark.timeout(600)  # two whole stories, one of which fails by running out of time
 def test_stories_run_beside_each_other_and_one_that_does_not_pass_is_told():
     stories = [workers.Story(1, "telehjerte"), workers.Story(1, "telehjerte", heap_octets=96 * 1024)]
     good, bad = workers.told(stories)
