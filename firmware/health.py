@@ -5,6 +5,7 @@ from micropython import const
 _COUNTERS_MAX = const(24)  # kinds of things that are counted; a name beyond counts under "other"
 _NAME_MAX = const(32)
 _NOTES_MAX = const(8)
+_LONG_AGO_MS = const(0x3FFFFFFF)
 _REPORT_OCTETS_MAX = const(1536)  # 25 counters of at most 32 + 7 octets, notes, and 140 octets for the rest
 
 
@@ -23,6 +24,10 @@ class Health:
         if name not in self._counters and len(self._counters) >= _COUNTERS_MAX:
             name = "other"
         self._counters[name] = self._counters.get(name, 0) + 1
+
+    def hurry(self) -> None:
+        """The next report is due at once."""
+        self.reported_ms = -_LONG_AGO_MS
 
     def report(self) -> memoryview:
         """A signed report that asks for the platform's time, in the hub's buffer."""

@@ -20,9 +20,15 @@ from firmware.measurement.device_time import Zone
 _WINDOW_MS = const(300_000)  # a person finds the device's pairing button within five minutes
 _WINDOW_LINE_MS = const(45_000)  # in a window the line is made first, for the clock; without one pairing goes on
 _TEND_MS = const(20_000)
+_LATE_MS = const(30_000)  # who tends so late was held up, and so were those that it would judge
+_TELL_MS = const(10_000)  # for a last report before a reboot
 _PROMISE_MARGIN_MS = const(60_000)
 _ENVELOPE_OCTETS = const(2048)  # seal/cose.py, ENVELOPE_OCTETS_MAX: taken while the heap is in one piece
 WATCHDOG_MS = const(60_000)  # three times the tending; the longest single call is a handshake
+
+
+class Reboot(Exception):
+    """The chip shall start over; args[0] says why."""
 
 
 class _Turn:
@@ -160,6 +166,7 @@ class Hub:
 
     async def _tend(self) -> None:
         watchdog = self._start_watchdog(WATCHDOG_MS)
+        tended_ms = self.ticks.now_ms()
         while True:
             self._show()
             while not self.listening.visiting and self.journal.tidy():
@@ -169,7 +176,18 @@ class Hub:
             now_ms = self.ticks.now_ms()
             if all([due_ms > now_ms for due_ms in self._promises.values()]):
                 watchdog.feed()
+            if now_ms - tended_ms < _LATE_MS and not self.listening.radio_works(now_ms):
+                await self._reboot("radio")
+            tended_ms = now_ms
             await self.ticks.within(self.news.wait(), _TEND_MS)
+
+    async def _reboot(self, reason: str) -> None:
+        """Tell why, when there is a line; then end, and main.py starts the hub anew."""
+        self.health.count("reboot " + reason)
+        self.health.hurry()
+        self.work.set()
+        await self.ticks.sleep_ms(_TELL_MS)
+        raise Reboot(reason)
 
     def _show(self) -> None:
         now_ms = self.ticks.now_ms()

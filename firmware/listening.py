@@ -5,6 +5,9 @@ from micropython import const
 import drivers
 
 _LISTEN_MS = const(60_000)
+_MUTE_MS = const(15_000)  # a scan that has not ended so long after its time never will
+_DEAF_MS = const(3_600_000)  # nothing heard of anybody: a home may have no neighbours, but then a restart harms nobody
+_DEAF_REBOOT_MS = const(86_400_000)
 _REST_FAILED_MS = const(5_000)  # after a visit that gave nothing; doubled each time it does so again
 _REST_MAX_MS = const(300_000)
 _DENIALS_MAX = const(3)  # a link lost three times just while it was being encrypted is no chance
@@ -56,6 +59,10 @@ class Listening:
         self.visiting = False
         self.kept = False  # something was, in this visit
         self.heard_ms = None  # when a listed device was last heard or visited
+        self._scan_ends_ms = None  # when the present scan ends at the latest
+        self._restarted = False  # the radio was, and no scan has ended by itself since
+        self._air_ms = 0  # when anybody was last heard
+        self._deaf_ms = 0  # the same, or when something was last done about it
 
     # -- in the Bluetooth callback -------------------------------------------------------------------------
 
@@ -103,9 +110,35 @@ class Listening:
                     wanted[device.key] = device
                 else:
                     limit_ms = min(limit_ms, device.not_before_ms - now_ms)
+            self._scan_ends_ms = now_ms + limit_ms + _MUTE_MS
             heard = await hub.radio.listen(wanted, limit_ms)
+            if self._scan_ends_ms is not None:
+                self._scan_ends_ms, self._restarted = None, False
             if heard is not None and not hub.line_first():
                 await self._heard(*heard)
+
+    def radio_works(self, now_ms: int) -> bool:
+        """Look after a radio that says nothing: count it, restart it, and when that does not help, tell so."""
+        hub = self._hub
+        if hub.radio.heard:
+            hub.radio.heard = False
+            self._air_ms = self._deaf_ms = now_ms
+        if self._scan_ends_ms is None:
+            return True  # a visit, which has limits of its own, or nobody listens
+        if now_ms >= self._scan_ends_ms:
+            hub.health.count("radio mute")
+            if self._restarted:
+                return False
+        elif now_ms - self._deaf_ms >= _DEAF_MS:
+            hub.health.count("radio deaf")
+            if now_ms - self._air_ms >= _DEAF_REBOOT_MS:
+                return False
+        else:
+            return True
+        self._deaf_ms, self._scan_ends_ms, self._restarted = now_ms, None, True
+        hub.health.count("radio restarted")
+        hub.radio.restart()
+        return True
 
     async def _heard(self, key, advert_octets, response_octets) -> None:
         from firmware.ble import advert

@@ -16,6 +16,7 @@ from firmware.board.ticks import Ticks, within
 from firmware.contracts import PeerError
 
 _IRQ_SCAN_RESULT = const(5)
+_IRQ_SCAN_DONE = const(6)
 _IRQ_PERIPHERAL_CONNECT = const(7)
 _IRQ_PERIPHERAL_DISCONNECT = const(8)
 _IRQ_GATTC_NOTIFY = const(18)
@@ -68,6 +69,7 @@ class Radio:
         self.denied = False  # this link's encryption failed
         self.lost = 0  # values that could not be kept: possible_loss
         self.faults = 0  # exceptions that the handler held back
+        self.heard = False  # an advert, whoever's; who asks clears it
         self.last_value_ms = None
         self._ticks = None
 
@@ -79,6 +81,12 @@ class Radio:
         ble.active(True)
         # A peer's Security Request acts with the settings of its moment: they stand from the start.
         ble.config(bond=True, le_secure=True, mitm=False, io=_IO_NO_INPUT_NO_OUTPUT, mtu=_MTU_OCTETS)
+
+    def restart(self) -> None:
+        """Switch the Bluetooth host off and on again. Not during a visit."""
+        core.ble.active(False)
+        core.ble_irq(_IRQ_SCAN_DONE, ())  # aioble waits for this for ever, and nobody else will say it
+        self.start(self._ticks)
 
     # -- in the callback -----------------------------------------------------------------------------------
 
@@ -102,6 +110,7 @@ class Radio:
                     self._hang_up(data[0])
                 return None
             if event == _IRQ_SCAN_RESULT:
+                self.heard = True
                 if not self._is_wanted(data[0], data[1]):
                     return None  # aioble would keep every stranger that it hears until the scan ends
             elif event == _IRQ_PERIPHERAL_DISCONNECT:

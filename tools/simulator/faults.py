@@ -146,6 +146,13 @@ _ALL = (
         _often(7),
         draw=_one_of(cure=("restart", "reboot")),
     ),
+    Fault(
+        "radio_deaf",
+        "radio",
+        "the hub's radio hears nobody any more",
+        _often(9),
+        draw=_one_of(cure=("restart", "reboot")),
+    ),
     Fault("clock_lost", "radio", "a device's battery is changed: its clock is unset", _often(4)),
     # -- flash
     Fault("flash_refuses", "flash", "programs or erases fail", _often(1), draw=_whole(programs=(0, 6), erases=(0, 3))),

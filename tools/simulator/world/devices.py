@@ -224,6 +224,11 @@ class Device(Display):
     def _send(self, link: Link, delay_s: float = _FIRST_DELAY_S, control: int | None = None) -> None:
         if link.sending is None and not (self.pairing and self.kind.pairing_flags != _GENERAL_DISCOVERABLE):
             link.sending = self.world.loop.create_task(self._send_all(link, delay_s, control))
+            link.sending.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.world.loop.fail(task.exception())  # a fault of the simulator's
 
     async def _send_all(self, link: Link, delay_s: float, control: int | None) -> None:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from firmware.hub import Reboot
 from tools.simulator.devices.readings import Patient
 from tools.simulator.faults import DAY_S, Act
 from tools.simulator.nor import Nor
@@ -36,6 +37,7 @@ _PAIR_S = 120.0
 _CUT_S_MAX = 900.0  # a cut that nothing ran into by then is a plug that was pulled
 _PROGRESS_S = 3_600.0  # once nothing is wrong, all is with the platform within so long
 _ROUNDS = 4  # of waking devices that still hold something
+_ENDINGS_MAX = 5  # what is cancelled may begin something at its end
 _CRASHES_MAX = 20  # without an injected cause: then there is nothing more to learn from this run
 
 
@@ -199,11 +201,10 @@ class World:
         """The chip starts over."""
         if boot is not self.boot:
             return
-        if cause == "watchdog" and not self.air.mute:
+        if cause == "watchdog":
             self.checks.fails("P11", "the watchdog bit")
         self.power_off()
-        if self.air.mute:
-            self.air.mute = None  # a reset cures every radio
+        self.air.mute = self.air.deaf = None  # a reset cures every radio
         self.loop.call_later(_BOOT_S, self.power_on, cause)
 
     def crashed(self, boot: Boot, text: str, error: BaseException | None = None) -> None:
@@ -211,6 +212,9 @@ class World:
         if boot is not self.boot:
             return
         self.crashes.append(text)
+        if isinstance(error, Reboot) and (self._injected["radio_mute"] or self._injected["radio_deaf"]):
+            self.reset(boot, str(error))
+            return
         if not isinstance(error, MemoryError):
             self._unasked += 1
             self.checks.fails("P11", f"the hub ended itself: {text.strip().splitlines()[-1]}\n{text}")
@@ -304,12 +308,20 @@ class World:
             with by_openssl():
                 return self.loop.run_until_complete(self._live())
         finally:
-            self.power_off()
-            for task in asyncio.all_tasks(self.loop):
+            self.close()
+
+    def close(self) -> None:
+        """End everything that still waits: a coroutine left over would end in the midst of something else."""
+        self.power_off()
+        for _ in range(_ENDINGS_MAX):
+            left = asyncio.all_tasks(self.loop)
+            if not left:
+                break
+            for task in left:
                 task.cancel()
-            self.loop.run_until_complete(asyncio.sleep(0))
-            self.loop.close()
-            self.platform.store.close()
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self.loop.close()
+        self.platform.store.close()
 
     async def _live(self) -> Result:
         self.power_on()

@@ -143,6 +143,12 @@ def _radio_mute(world: "World", facts: Facts) -> None:
         world.injected("radio_mute")
 
 
+def _radio_deaf(world: "World", facts: Facts) -> None:
+    if world.boot is not None:
+        world.air.deaf = facts["cure"]
+        world.injected("radio_deaf")
+
+
 def _clock_lost(world: "World", facts: Facts) -> None:
     _one(world).clock.lose()
     world.injected("clock_lost")
@@ -303,6 +309,7 @@ _BEGIN: dict[str, Callable[["World", Facts], None]] = {
     "bond_lost": _bond_lost,
     "impostor": _impostor,
     "radio_mute": _radio_mute,
+    "radio_deaf": _radio_deaf,
     "clock_lost": _clock_lost,
     "flash_refuses": _refuses,
     "flash_lies": _lies,
@@ -379,7 +386,7 @@ def all_over(world: "World") -> None:
             over(world, {})
     if world.impostor is not None:
         world.impostor_goes()
-    world.air.mute = None
+    world.air.mute = world.air.deaf = None
     for device in world.devices:
         device.troubles.drop_after_steps = device.troubles.drop_at_value = None
         device.troubles.confirmations_lost = device.troubles.resends = 0

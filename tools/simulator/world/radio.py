@@ -31,6 +31,7 @@ class Air:
         self.devices: list[Device] = []
         self.scanner: Callable[[], None] = lambda: None
         self.mute: str | None = None  # the hub's stack says nothing, not even that a scan ended, until this
+        self.deaf: str | None = None  # it says that scans end, and hears nobody, until this
 
     def wake(self) -> None:
         """Somebody advertises."""
@@ -59,6 +60,25 @@ class Radio:
         self.last_value_ms: int | None = None
         self._ticks: Ticks
         self.dead = False
+
+    @property
+    def heard(self) -> bool:
+        """Neighbours advertise all the time."""
+        return not (self._air.mute or self._air.deaf)
+
+    @heard.setter
+    def heard(self, heard: bool) -> None:
+        """Asked, and cleared: the next neighbour is heard within the second."""
+
+    def restart(self) -> None:
+        """Switch it off and on again; a scan that waits ends."""
+        self._alive()
+        if self._air.mute == "restart":
+            self._air.mute = None
+        if self._air.deaf == "restart":
+            self._air.deaf = None
+        self._cut_scan = True
+        self._scan.set()
 
     def start(self, ticks: Ticks) -> None:
         """Switch it on."""
@@ -105,7 +125,7 @@ class Radio:
             self._scan.clear()
             for device in self._air.devices:
                 key = (1, bytes.fromhex(device.address.replace(":", "")))
-                if key in wanted and device.awake() and not self._air.mute:
+                if key in wanted and device.awake() and self.heard:
                     await asyncio.sleep(_ADVERT_S)
                     self._alive()
                     if device.awake():
