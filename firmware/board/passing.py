@@ -11,7 +11,7 @@ import sys
 # Allocated between two collections. In quiet hours it is what minutes of waiting make. While code is loaded for a
 # moment, what stays must come to lie in gaps low on the heap, or the next moment's code finds no place in one piece.
 _COLLECT_OCTETS = 65_536
-_COLLECT_LOADING_OCTETS = 8_192
+_COLLECT_LOADING_OCTETS = 16_384
 
 _PASSING = (
     "drivers.",
