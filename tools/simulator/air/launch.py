@@ -11,8 +11,6 @@ from tools.simulator.air import process
 ROOT = Path(__file__).resolve().parents[3]
 CHIP = ROOT / "tools" / "simulator" / "chip"
 
-HEAP_OCTETS = 192 * 1024  # the hub's heap; tools/host/budget.py says the same
-
 
 def interpreter() -> tuple[str, ...]:
     """The command of the MicroPython that runs the hub here ($MICROPYTHON32 first)."""
