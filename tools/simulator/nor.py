@@ -150,6 +150,10 @@ class Nor:
         """The octets as they read now."""
         return bytes(self._cells)
 
+    def octets(self, at, count):
+        """Some of them, for who looks from outside: no read of the chip."""
+        return bytes(self._cells[at : at + count])
+
     def copy(self):
         """The same cells on a chip without faults."""
         return Nor(self.sector_count, self.image(), self.erased, self.seed)

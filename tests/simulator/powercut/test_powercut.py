@@ -1,16 +1,18 @@
 """`telehub powercut`: a sample of the cuts passes, each can be tried again, and each kind of broken promise is seen."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 
 from firmware.journal.finder import Finder
-from firmware.journal.frame import Sectors
+from firmware.journal.frame import HEAD, SECTOR, UNIT, Sectors, frame
 from firmware.journal.index import Index
 from firmware.journal.journal import Journal
 from firmware.sealing import Sealing
 from tools.cli import run
 from tools.simulator.nor import Misuse, Nor, PowerCut
+from tools.simulator.powercut.looked_through import looked_through_once
 from tools.simulator.powercut.points import Tally, Worker, ways
 from tools.simulator.powercut.story import DAYS, Op, month
 
@@ -127,6 +129,7 @@ def test_a_torn_frame_that_is_taken_for_whole_is_changed_or_lost(worker, monkeyp
             return None
         return self.view(at, size + 6)[6:]
 
+    monkeypatch.setattr(worker, "_known", {})
     monkeypatch.setattr(Sectors, "_payload", unchecked)
     tally = _tally(worker, _points_in(worker, "capture", "prefix"))
     assert tally.changed + tally.lost + tally.stuck
@@ -135,6 +138,53 @@ def test_a_torn_frame_that_is_taken_for_whole_is_changed_or_lost(worker, monkeyp
 def test_tidying_without_end_is_stuck(worker, monkeypatch):
     monkeypatch.setattr(Journal, "tidy", lambda _self: True)
     assert _tally(worker, _points_in(worker, "receipt", "after", count=3)).stuck
+
+
+def test_what_is_remembered_of_sectors_changes_nothing(worker, monkeypatch):
+    encrypted = len(worker.months[0]) + 3000
+    numbers = [*range(40_000, 40_120), *range(encrypted, encrypted + 40)]
+
+    def tallies():
+        return [vars(one) for one in (*worker.singles(numbers), *worker.doubles(41_288, 7))]
+
+    remembered = tallies()
+    monkeypatch.setattr("tools.simulator.powercut.points.looked_through_once", nullcontext)
+    assert remembered == tallies()
+
+
+@pytest.mark.parametrize("erased", ["ff", "noise"])
+def test_frames_are_the_same_whether_remembered_or_not(erased):
+    chip = month(5, erased)
+    sectors, wrote = Sectors(chip), Sectors(chip)
+    wrote.salt = sectors.salt = wrote.read_head(0)[2]
+    places = [(lane, generation, unit) for lane in (0, 1) for generation in range(1, 40) for unit in (HEAD, 9, 77)]
+
+    def seen():
+        found = []
+        for lane, generation, unit in places:
+            sectors.stale()
+            found.append([(at, bytes(payload)) for at, payload in sectors.frames(lane, generation, unit)])
+        return found
+
+    production = seen()
+    assert sum(map(len, production)) > 300
+    with looked_through_once({}):
+        assert seen() == production and seen() == production
+
+
+def test_a_window_that_is_older_than_the_flash_is_not_helped():
+    """Whoever forgets to say that somebody programmed since must be seen to miss it, as on the chip."""
+    chip = Nor(6)
+    sectors = Sectors(chip)
+    prefix = sectors.prefix(0, 1)
+    chip.program(SECTOR + HEAD * UNIT, frame(b"one", HEAD, prefix))
+    with looked_through_once({}):
+        assert [unit for unit, _payload in sectors.frames(0, 1)] == [HEAD]
+        sectors.view(SECTOR + HEAD * UNIT, 16)
+        chip.program(SECTOR + (HEAD + 1) * UNIT, frame(b"two", HEAD + 1, prefix))
+        assert [unit for unit, _payload in sectors.frames(0, 1)] == [HEAD]
+        sectors.stale()
+        assert [unit for unit, _payload in sectors.frames(0, 1)] == [HEAD, HEAD + 1]
 
 
 def test_a_failure_is_one_line_to_replay(worker, monkeypatch, capsys):

@@ -13,6 +13,7 @@ from typing import Any
 from firmware.contracts import Full, OutOfTurn, PeerError
 from tools.simulator.nor import UNIT_OCTETS, Misuse, Nor, PowerCut
 from tools.simulator.powercut.hub import Hub, aftermath
+from tools.simulator.powercut.looked_through import Known, looked_through_once
 from tools.simulator.powercut.model import Broken, Model
 from tools.simulator.powercut.story import SECTORS, Op, Tape, month
 
@@ -176,6 +177,7 @@ class Worker:
     def __init__(self, seed: int):
         self.seed = seed
         self.months = [Points(month(seed, erased)) for erased in ERASED]
+        self._known: Known = {}
 
     def __len__(self) -> int:
         return sum(map(len, self.months))
@@ -217,10 +219,14 @@ class Worker:
             tally, where = Tally(single_cuts=1), points.where(local)
             tally.tried(where, points.tape.ops[where.op].octets)
             try:
-                survives(*follower.cut(where, number), again=number % _AGAIN_EVERY == 0)
+                self._survives(*follower.cut(where, number), again=number % _AGAIN_EVERY == 0)
             except Broken as error:
                 tally.failed(str(number), error)
             yield tally
+
+    def _survives(self, chip: Nor, model: Model, again: bool) -> None:
+        with looked_through_once(self._known):
+            survives(chip, model, again)
 
     def after(self, number: int) -> tuple[Points, Nor, Model]:
         """What the hub does after this cut, as a tape of its own; the chip and the model that it begins with."""
@@ -246,7 +252,7 @@ class Worker:
             if step == 1 and where.how == "half_cleared" and (where.at - where.op - number) % UNIT_OCTETS:
                 continue  # one tear of this kind for each unit; each octet has its prefix
             try:
-                survives(*follower.cut(where, second), again=second % _AGAIN_EVERY == 0)
+                self._survives(*follower.cut(where, second), again=second % _AGAIN_EVERY == 0)
             except Broken as error:
                 tally.failed(f"{number}:{second}", error)
             yield tally
@@ -258,7 +264,7 @@ class Worker:
         tally = Tally(double_cuts=1)
         try:
             points, chip, model = self.after(first)
-            survives(*Follower(points.tape, chip, model).cut(points.where(second), second), again=True)
+            self._survives(*Follower(points.tape, chip, model).cut(points.where(second), second), again=True)
         except Broken as error:
             tally.failed(f"{first}:{second}", error)
         return tally
