@@ -39,10 +39,13 @@ size: set-up ## octets of flash, per room
 bench: set-up ## what the hub costs: heap, flash, envelopes, wall time, against their targets
 	@.venv/bin/telehub bench $(ARGS)
 
+soak: set-up ## 10 000 visits: free heap stays, no task is left over
+	@.venv/bin/telehub bench soak $(ARGS)
+
 bench-xtensa: set-up ## Xtensa instructions of a signature, counted in QEMU
 	@.venv/bin/python -m tools.host.xtensa.bench $(ARGS)
 
 set-up:
 	@$(call SET_UP)
 
-.PHONY: help deps demo picture test check fuzz size bench bench-xtensa set-up
+.PHONY: help deps demo picture test check fuzz size bench soak bench-xtensa set-up

@@ -29,6 +29,9 @@ ENVELOPE_OF_16_OCTETS_MAX = 50
 DEMO_WALL_S_MAX = 60
 DAY_WALL_S_MAX = 5
 
+# How much less may be free on the heap after thousands of visits.
+SOAK_OCTETS_MAX = 1024
+
 
 def heap_octets(bits: int, twin_octets: int = 0) -> int:
     """The heap to give an interpreter so that the hub has its own, the twin's share (as measured) on top."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tools.host import size
-from tools.host.bench import callback, days, flash_and_air, heap, p256, stories
+from tools.host.bench import callback, days, flash_and_air, heap, p256, soak, stories
 from tools.host.bench.plan import Plan
 from tools.host.figures import Figure
 from tools.host.output import CommandError, Output, WrongUse
@@ -23,6 +23,7 @@ ROOMS: dict[str, Callable[[Plan], Iterable[Figure]]] = {
     "day": days.measure,
     "demo": stories.measure,
     "heap": heap.measure,
+    "soak": soak.measure,
 }
 
 

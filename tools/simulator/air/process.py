@@ -3,7 +3,8 @@
 Frames, little-endian. Hub to air: u16 payload length, u8 op, payload. Air to hub: u16 payload length, u8 kind (0
 answer, 1 event, 2 wake), u8 event code, i16 error number, u32 milliseconds of the chip's counter, payload.
 Op 0 is an event's result (empty: None; else 0x01 and octets), 255 waits, 254 resets, 253 charges time, 252 tells heap,
-251 is a point of pre-emption, 250 a program's result. Every other number is a service (air/hub.py).
+251 is a point of pre-emption, 250 a program's result. Every other number is a service (air/hub.py). Event 249 asks what
+is free on the heap and which tasks are left over.
 """
 
 import os
@@ -17,6 +18,7 @@ CHANGED = 0x80  # set in the kind: sockets may have changed since the last frame
 PENDING = 0x40  # set in the kind: something is still to come in this moment, so a wait of no time is no waste
 SOCKET_OPS, SOCKET_POLL = range(50, 80), 53
 RESULT, WAIT, RESET, CHARGE, HEAP, POINT, PROGRAM_RESULT = 0, 255, 254, 253, 252, 251, 250
+WEIGH_EVENT = 249
 
 _COMPUTE_S_MAX = 120  # wall seconds a hub may compute without a seam call: signing in Python takes 2 on a slow runner
 

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import os
 import random
+import struct
 import tempfile
 from collections.abc import Awaitable
 from datetime import datetime
 from pathlib import Path
 
 from tools.host import budget
-from tools.simulator.air import launch
+from tools.simulator.air import launch, process
 from tools.simulator.air.board import Board
 from tools.simulator.air.clock import VirtualLoop
 from tools.simulator.air.controller import seed_bumble
@@ -101,6 +102,13 @@ class TwinHub(Hub):
         self.on_result = None if program else self._on_stopped
         self.down.clear()
         self._begin(cause)
+
+    async def weigh(self) -> tuple[int, int]:
+        """(octets free on its heap after a collection, tasks that have not ended)."""
+        told: asyncio.Future[bytes | None] = self.loop.create_future()
+        self.post(process.WEIGH_EVENT, b"", told.set_result)
+        free, tasks = struct.unpack("<IH", await told or b"")
+        return free, tasks
 
     def output(self) -> str:
         """What it printed since the world began."""

@@ -5,6 +5,7 @@ With TWIN_PROGRAM that one file runs instead, and what it leaves in its global `
 """
 
 import gc
+import struct
 import sys
 
 import uos
@@ -32,9 +33,18 @@ for _name in ("socket", "ssl", "ntptime"):
     except ImportError:
         pass
 
+
+
+def _weigh(_code, _view):
+    """What is free after a collection, and how many tasks have not ended."""
+    gc.collect()
+    return struct.pack("<IH", gc.mem_free(), _tasks.alive)
+
+
 gc.collect()
 _seam.heap_share = gc.mem_alloc() - _before
 
+_WEIGH_EVENT = 249
 _PROGRAM_RESULT = 250
 _P256 = "firmware.seal.p256"
 _P256_WORK = ("sign", "verify", "ecdh", "public_key")
@@ -105,6 +115,7 @@ def _run(path, names):
 
 def _main():
     _seam.preempted = bool(uos.getenv("TWIN_PREEMPTED"))
+    _seam.on(_WEIGH_EVENT, _weigh)
     seed = _seam.call(40, b"\x04\x00")
     import random
 

@@ -5,6 +5,8 @@ Tasks of one moment run in the order in which they were pushed.
 
 from time import ticks_diff, ticks_ms
 
+alive = 0  # tasks that began and have not ended
+
 
 class TaskQueue:
     """Tasks sorted by the tick at which they run."""
@@ -39,11 +41,25 @@ class Task:
     """A coroutine on its way. `state`: True while nobody waits for it, a queue of waiters, or falsy when done."""
 
     def __init__(self, coro, globals=None):
+        global alive
+        alive += 1
         self.coro = coro
         self.data = None
-        self.state = True
+        self._state = True
         self.ph_key = 0
         self._globals = globals
+
+    @property
+    def state(self):
+        """As above."""
+        return self._state
+
+    @state.setter
+    def state(self, state):
+        global alive
+        if self._state and not state:
+            alive -= 1
+        self._state = state
 
     def __iter__(self):
         if not self.state:
