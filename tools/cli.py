@@ -22,6 +22,7 @@ COMMANDS = {
     "powercut": ("tools.simulator.powercut", "command"),
     "campaign": ("tools.simulator.campaign", "command"),
     "backend": ("tools.backend.command", "command"),
+    "fhir": ("tools.backend.fut.command", "command"),
     "bench": ("tools.host.bench", "command"),
     "size": ("tools.host.size", "command"),
 }

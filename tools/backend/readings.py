@@ -198,6 +198,7 @@ def _judged(opened: Opened, reading: dict[str, Any], measurement: Measurement, p
         "hub_time": reading["hub_time"],
         "hub_clock": reading["hub_clock"],
         "skew_ms": reading["skew_ms"],
+        "offset_min": reading["offset_min"],
         "quantities": [_quantity(quantity) for quantity in measurement.quantities],
         "status": list(measurement.status),
         "captures": reading["captures"],
@@ -205,6 +206,8 @@ def _judged(opened: Opened, reading: dict[str, Any], measurement: Measurement, p
         "source": reading["source"],
         "test": reading["test"],
         "flags": reading["flags"],
+        "link": reading["link"],
+        "row": reading["row"],
     }
     if measurement.user is not None:
         content["user"] = measurement.user
