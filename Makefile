@@ -33,6 +33,9 @@ check: set-up ## idiom, types, and the chip's compiler over everything that goes
 fuzz: set-up ## random octets, led by coverage, through every decoder (ARGS="--seconds 600")
 	@.venv/bin/python -m tools.host.fuzz $(ARGS)
 
+kills: set-up ## kill -9 on the road to FUT, 500 times (ARGS="--kills 50 --seed 7")
+	@.venv/bin/python -m tools.backend.fut.kills $(ARGS)
+
 size: set-up ## octets of flash, per room
 	@.venv/bin/telehub size $(ARGS)
 
@@ -48,4 +51,4 @@ bench-xtensa: set-up ## Xtensa instructions of a signature, counted in QEMU
 set-up:
 	@$(call SET_UP)
 
-.PHONY: help deps demo picture test check fuzz size bench soak bench-xtensa set-up
+.PHONY: help deps demo picture test check fuzz kills size bench soak bench-xtensa set-up

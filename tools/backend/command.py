@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from tools.backend.fut.forward import BadForward, Forwarder
 from tools.backend.health import HealthDesk
 from tools.backend.keys import KeyProblem, Keyring
 from tools.backend.receiver import Outcome, Receiver
@@ -22,6 +23,7 @@ def command(
     broker: Annotated[str, typer.Option(help="mqtts://host[:port]; mqtt:// is without TLS")],
     database: Annotated[str, typer.Option(help="a file, or sqlite:///file")],
     keys: Annotated[Path, typer.Option(help="platform-receipt.jwk, hubs/, ca.pem, backend.pem, backend.key")],
+    fut: Annotated[Path | None, typer.Option(help="send on to FUT, as this file says (fut/forward.py)")] = None,
     page: Annotated[str, typer.Option(help="HOST:PORT of the live page; it asks for no login")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False,
 ) -> int:
@@ -44,6 +46,11 @@ def command(
             tls = tls_context(keys) if secure else None
         except OSError as problem:  # ssl's errors are OSErrors
             raise MissingPart("the platform's TLS identity", f"{keys}: {problem}") from problem
+        if fut is not None:
+            try:
+                stack.enter_context(Forwarder(database, fut, output.log))
+            except BadForward as problem:
+                raise WrongUse(str(problem), "--fut FILE") from problem
         if page:
             url = stack.enter_context(PageServer(database, *_address(page))).url
             output.log(f"page: {url}")

@@ -13,7 +13,8 @@ questionnaire, phd   the other shapes: answers, and the HL7 Personal Health Devi
 ledger       received → mapped → submitted → confirmed, or held; survives kill -9
 token, client, sender   the road to FUT
 command      `telehub fhir`
-standin      a FUT of our own that refuses as FUT refuses
+forward      the forwarder beside the receiver: `telehub backend --fut FILE`
+standin      a FUT of our own that refuses as FUT refuses; kills: both killed at random moments
 
 Source: the implementation guide's release that the table names, and HL7 PHD for its bundle.
 """

@@ -73,8 +73,8 @@ def _refusals(bundle: dict[str, Any], known: Known) -> Iterator[Refusal]:
     for one in measured:
         yield from _timing(one)
         yield from _device_quality(one)
-        yield from (Refusal("", fault) for fault in shape.faults(one, known.tables))
         yield from _request(one, known)
+        yield from (Refusal("", fault) for fault in shape.faults(one, known.tables))
         yield from _references(one, known)
 
 

@@ -3,6 +3,7 @@
 Plain `http.server`: it must be able to answer wrongly, which servers made for answering do not let it.
 """
 
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -16,13 +17,21 @@ _SUBMIT = "/$submit-measurement"
 _BODY_OCTETS_MAX = 1 << 21
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A peer that hangs up is no error here: some are killed on purpose."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Server:
     """Answers until it is closed."""
 
     def __init__(self, desk: Desk, faults: Faults | None = None, port: int = 0, slow_s: float = 1.0) -> None:
         self.desk, self.faults, self.slow_s = desk, faults or Faults(), slow_s
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", port), _handler(self))
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
         desk.base = self.url
         self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

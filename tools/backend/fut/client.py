@@ -1,0 +1,207 @@
+"""Calls to FUT's measurement service. Every outcome of a call is one of four facts, and none is guessed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import simplejson
+
+from tools.backend.fut.observation import URI
+from tools.backend.fut.token import NoToken, Tokens
+
+# A gateway gives up on its service after a minute; who waits longer waits for nobody.
+TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=10.0, pool=5.0)
+_TEXT_MAX = 500  # of FUT's own words that are kept for a person
+_RETRY_AFTER_S_MAX = 3600.0
+_SECOND = timedelta(seconds=1)
+_HEADERS = {
+    "content-type": "application/fhir+json; charset=UTF-8",
+    "accept": "application/fhir+json",
+    # A connection for each call: an answer that comes twice would be taken for the next call's, which it does not
+    # name, and a measurement for confirmed or absent that is not.
+    "connection": "close",
+}
+
+
+@dataclass(frozen=True)
+class Created:
+    """FUT has it, under these names."""
+
+    locations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """FUT looked at it and does not take it; its own code and text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """FUT did not look at it."""
+
+    text: str
+    wait_s: float = 0.0  # at least, because FUT says so
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """It may have arrived or not."""
+
+    text: str
+
+
+Outcome = Created | Refused | Unsent | Unknown
+
+
+class Client:
+    """One measurement service."""
+
+    def __init__(self, http: httpx.Client, base: str, tokens: Tokens) -> None:
+        self._http, self._base, self._tokens = http, base.rstrip("/"), tokens
+
+    def submit(self, body: str) -> Outcome:
+        """POST $submit-measurement, once."""
+        resources = _resources(simplejson.loads(body, use_decimal=True))
+        answer = self._post("/$submit-measurement", body, resources)
+        if not isinstance(answer, httpx.Response):
+            return answer
+        status = answer.status_code
+        if status in (401, 429):  # turned away at the door
+            self._tokens.forget()
+            return Unsent(f"HTTP {status}", _retry_after_s(answer))
+        if 400 <= status < 500 and status not in (404, 408):
+            return Refused(_told(answer))
+        if status == 404:  # the operation is not there: a wrong address is no word about this measurement
+            return Unsent("HTTP 404")
+        if status >= 400:
+            return Unknown(f"HTTP {status}")
+        created = _created(answer, len(resources))
+        return created or Unknown(f"HTTP {status} without an answer to each resource")
+
+    def find(self, body: str) -> Created | Unknown | None:
+        """Ask $search-measurements whether FUT has this measurement: where, or None when it has not."""
+        mine = _resources(simplejson.loads(body, use_decimal=True))
+        times = [datetime.fromisoformat(_effective(one)) for one in mine]
+        period = {"start": (min(times) - _SECOND).isoformat(), "end": (max(times) + _SECOND).isoformat()}
+        question = {
+            "resourceType": "Parameters",
+            "parameter": [
+                {"name": "patient", "valueReference": mine[0]["subject"]},
+                {"name": "period", "valuePeriod": period},
+                *({"name": "based-on", "valueReference": one["basedOn"][0]} for one in mine),
+            ],
+        }
+        answer = self._post("/$search-measurements", simplejson.dumps(question), mine)
+        if not isinstance(answer, httpx.Response):
+            return Unknown(answer.text)
+        if answer.status_code == 401:
+            self._tokens.forget()
+        if answer.status_code != 200:
+            return Unknown(f"HTTP {answer.status_code}")
+        try:
+            return _among(mine, _found(simplejson.loads(answer.text, use_decimal=True)))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return Unknown("an answer that is no Bundle of Bundles")
+
+    def _post(self, path: str, body: str, resources: list[dict[str, Any]]) -> "httpx.Response | Unsent | Unknown":
+        patient, episode = resources[0]["subject"]["reference"], _episode(resources[0])
+        try:
+            headers = _HEADERS | {"authorization": self._tokens.bearer(patient, episode)}
+        except NoToken as problem:
+            return Unsent("no token: " + ", ".join(problem.args))
+        try:
+            return self._http.post(self._base + path, content=body.encode(), headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            return Unsent(type(error).__name__)
+        except httpx.HTTPError as error:
+            return Unknown(type(error).__name__)
+
+
+def _resources(parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry["resource"] for entry in parameters["parameter"][0]["resource"]["entry"]]
+
+
+def _episode(resource: dict[str, Any]) -> str:
+    return next(one["valueReference"]["reference"] for one in resource["extension"] if "valueReference" in one)
+
+
+def _effective(resource: dict[str, Any]) -> str:
+    effective: str = resource.get("effectiveDateTime") or resource["authored"]
+    return effective
+
+
+def _created(answer: httpx.Response, count: int) -> Created | None:
+    """The locations, when every resource was created."""
+    try:
+        rows = [entry["response"] for entry in answer.json()["entry"]]
+        locations = tuple(row["location"] for row in rows if row["status"].startswith("201"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    good = len(rows) == len(locations) == count and all(isinstance(one, str) for one in locations)
+    return Created(locations) if good else None
+
+
+def _found(content: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """What each submission made: lists of (resource with its fullUrl)."""
+    return [
+        [inner["resource"] | {"fullUrl": inner["fullUrl"]} for inner in outer["resource"].get("entry", [])]
+        for outer in content.get("entry", [])
+    ]
+
+
+def _among(mine: list[dict[str, Any]], submissions: list[list[dict[str, Any]]]) -> Created | Unknown | None:
+    matches = []
+    for submission in submissions:
+        places = [next((one["fullUrl"] for one in submission if _same(own, one)), None) for own in mine]
+        if all(places):
+            matches.append(tuple(str(place) for place in places))
+        elif any(places):
+            return Unknown("a part of it")
+    return Created(matches[0]) if matches else None
+
+
+def _same(mine: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    """By our own identifier where FUT has kept it; else by all that makes a measurement."""
+    names = [one.get("value") for one in theirs.get("identifier", []) if one.get("system") == URI]
+    if names:
+        return mine["identifier"][0]["value"] in names
+    return _essence(mine) == _essence(theirs)
+
+
+def _essence(resource: dict[str, Any]) -> tuple[Any, ...]:
+    values = [resource, *resource.get("component", [])]
+    return (
+        resource["resourceType"],
+        resource["basedOn"][0]["reference"],
+        datetime.fromisoformat(_effective(resource)),
+        resource.get("device", {}).get("reference"),
+        resource.get("questionnaire"),
+        tuple(
+            (
+                tuple(sorted((coding["system"], coding["code"]) for coding in one.get("code", {}).get("coding", ()))),
+                Decimal(str(one["valueQuantity"]["value"])) if "valueQuantity" in one else None,
+            )
+            for one in values
+        ),
+    )
+
+
+def _told(answer: httpx.Response) -> str:
+    """FUT's error code and text, as short as a person needs."""
+    words = [f"HTTP {answer.status_code}"]
+    try:
+        for issue in answer.json().get("issue", []):
+            words += [coding["code"] for coding in issue.get("details", {}).get("coding", [])]
+            words.append(issue.get("diagnostics") or issue.get("details", {}).get("text") or "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        words.append("an answer that is no OperationOutcome")
+    return ": ".join(word for word in map(str, words) if word)[:_TEXT_MAX]
+
+
+def _retry_after_s(answer: httpx.Response) -> float:
+    text = answer.headers.get("retry-after", "")
+    return min(float(text), _RETRY_AFTER_S_MAX) if text.isascii() and text.isdigit() else 0.0
