@@ -10,6 +10,11 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.backend.envelopes import HUB, MORNING_S, Chain, Pressure, cuff_session, keyring_with
+from tests.backend.fut import made
+from tools.backend import exports
+from tools.backend.fut.ledger import Ledger
+from tools.backend.fut.mapping import map_reading
+from tools.backend.fut.reasons import Held
 from tools.backend.receiver import Receiver
 from tools.backend.store import Store
 from tools.backend.web.serve import PageServer
@@ -66,6 +71,31 @@ def page(browser):
     yield page
     context.close()
     assert complaints == []
+
+
+def test_what_became_of_a_reading_in_fut_is_shown_with_its_reason(home, page, tmp_path):
+    home.take(home.measure(131, 1))
+    store = Store(home.database)
+    [content] = exports.readings(store)
+    panel = made.request("ZZ3170", 1, "panel", (), made.SKS)
+    mine = {"hub": HUB, "device": content["device"], "valid_from": "2020-01-01T00:00:00Z"}
+    ledger = Ledger(store)
+    ledger.mapped(content, map_reading(content, made.made_context(made.assignment(panel, **mine))), 0)
+    page.goto(f"{home.url}hub/{HUB}")
+    row = page.locator("#fut tr")
+    expect(row).to_contain_text("to be sent")
+    expect(row).to_contain_text("Blodtryk systolisk;Arm: 131 mmHg")
+    expect(row).to_contain_text("not sent: FUT has no code for it")
+    ledger.step(content["reading"], "send", 1)
+    ledger.step(content["reading"], "created", 2, locations='["https://fut.example.test/fhir/Observation/984/_history/1"]')
+    expect(row.locator("code")).to_have_text("Observation/984")  # without a reload
+    other = dict(content, reading=f"{HUB}:x:9:0", captures=[99])
+    ledger.held(other, Held("time_unknown", HOSTILE), 3)
+    expect(page.locator("#fut tr")).to_have_count(2)
+    expect(page.locator("#fut tr").first).to_contain_text("the device did not know the time")  # a person's work first
+    expect(page.locator("#fut tr").first).to_contain_text(HOSTILE)
+    page.goto(f"{home.url}hub/{HUB}?lang=da")
+    expect(page.locator("#fut tr").first).to_contain_text("apparatet kendte ikke tiden")
 
 
 def test_a_new_reading_appears_without_a_reload(home, page):

@@ -160,6 +160,37 @@ def test_each_envelope_has_its_receipt_and_their_numbers_have_no_gap(folder):
             assert read.tag == tag
 
 
+@pytest.mark.promise("P4", "P5")
+def test_every_reading_is_in_futs_stand_in_once(folder, scenario):
+    observations = lines(folder / "fut.jsonl")
+    run = run_json(folder)
+    assert run["fut"] == {
+        "confirmed": run["taken"], "held": 0, "waiting": 0, "observations": len(observations),
+    }  # fmt: skip
+    names = [one["identifier"][0]["value"] for one in observations]
+    assert len(set(names)) == len(names)
+    weights = [one["valueQuantity"]["value"] for one in observations if one["code"]["coding"][0]["code"] == "NPU03804"]
+    shown = [one["quantities"][0]["value"] for one in lines(folder / "taken.jsonl") if one["kind"] == "body_weight"]
+    assert weights == [float(value) for value in shown]
+    if scenario == "telehjerte":
+        panels = [one for one in observations if one["code"]["coding"][0]["code"] == "ZZ3170"]
+        told = [[part["valueQuantity"]["value"] for part in one["component"]] for one in panels]
+        pressures = [one["quantities"] for one in lines(folder / "taken.jsonl") if one["kind"] == "blood_pressure"]
+        assert sorted(told) == sorted([int(one["value"]) for one in row[:2]] for row in pressures)
+
+
+def test_the_folder_is_what_telehub_fhir_takes(folder, tmp_path, capsys):
+    from tools.cli import run
+
+    files = ["--readings", str(folder / "readings.jsonl"), "--context", str(folder / "context.json")]
+    assert run(["fhir", *files, "--held", str(tmp_path / "held")]) == 0
+    bodies = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    names = [
+        entry["fullUrl"] for body in bodies for entry in body["parameter"][0]["resource"]["entry"]
+    ]
+    assert sorted(names) == sorted(one["identifier"][0]["value"] for one in lines(folder / "fut.jsonl"))
+
+
 def test_verify_finds_the_folder_good(folder):
     from tools.cli import run
 

@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tools.backend.keys import is_hub_name
 from tools.backend.store import Store
 from tools.backend.web import view
-from tools.backend.web.words import Words, choose
+from tools.backend.web.measurements import measurements
+from tools.backend.web.words import LANGUAGES, Words, choose
 
 _HERE = Path(__file__).parent
 _LOOK_S = 0.25  # how soon a page can know of a commit; one PRAGMA on an open file
@@ -107,7 +108,9 @@ def application(database: str, hosts: list[str]) -> Starlette:
 
     def render(request: Request, template: str, status: int = 200, **values: object) -> Response:
         words = Words(choose(request.headers.get("accept-language"), request.query_params.get("lang")))
-        page = templates.get_template(template).render(t=words, language=words.language, **values)
+        page = templates.get_template(template).render(
+            t=words, language=words.language, spoken=LANGUAGES.index(words.language), **values
+        )
         return HTMLResponse(page, status)
 
     async def overview(request: Request) -> Response:
@@ -119,7 +122,8 @@ def application(database: str, hosts: list[str]) -> Starlette:
         if found is None:
             return render(request, "absent.html", 404)
         latest, held = view.latest(store, name), view.held(store, name)
-        return render(request, "hub.html", hub=found, latest=latest, held=held)
+        sent = measurements(store, name)
+        return render(request, "hub.html", hub=found, latest=latest, held=held, sent=sent)
 
     async def series(request: Request) -> Response:
         words = Words(choose(request.headers.get("accept-language"), request.query_params.get("lang")))

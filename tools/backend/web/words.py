@@ -41,6 +41,18 @@ _WORDS = {
         "Not for emergencies. Shows what arrived; interprets nothing.",
         "Ikke til akutte situationer. Viser det modtagne; fortolker intet.",
     ),
+    # On the way to FUT (tools/backend/fut); why a reading is held there says fut/reasons.py
+    "fut": ("In FUT", "I FUT"),
+    "fut_why": (
+        "What was sent on as a measurement, and what was not, and why.",
+        "Hvad der er sendt videre som måling, og hvad der ikke er, og hvorfor.",
+    ),
+    "state_mapped": ("to be sent", "skal sendes"),
+    "state_submitted": ("sent, no answer yet", "sendt, endnu intet svar"),
+    "state_confirmed": ("in FUT", "i FUT"),
+    "state_held": ("held", "tilbageholdt"),
+    "corrected": ("the device's clock put right by", "apparatets ur rettet med"),
+    "stayed": ("not sent", "ikke sendt"),
     # Why something is held (tools.inspect.envelope.HELD_REASONS, and what cannot be answered)
     "reason_other": ("for another reason", "af en anden grund"),
     "reason_signature": ("its signature is wrong", "dens underskrift er forkert"),

@@ -14,6 +14,7 @@ from rich.console import Console
 from tools.host import budget
 from tools.host.output import CommandError
 from tools.simulator.demo import run
+from tools.simulator.demo.fut import Fut
 from tools.simulator.demo.home import KITS, Home
 from tools.simulator.demo.screen import Screen
 
@@ -37,7 +38,8 @@ def tell(story: Story) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="telehub-") as folder, Screen(console, False, True) as screen:
         home = Home(story.seed, story.scenario, screen, heap_octets=story.heap_octets)
         try:
-            return run.live_through(home, screen, story.out or Path(folder), story.seed, story.scenario)
+            with Fut(home, screen) as fut:
+                return run.live_through(home, screen, fut, story.out or Path(folder), story.seed, story.scenario)
         except CommandError as error:
             return {"ok": False, "failure": error.error, "lost": 0, "doubled": 0}
         finally:

@@ -40,6 +40,11 @@ def _facts(run: dict[str, Any]) -> list[tuple[str, str]]:
     per_reading = f"{run['envelope_octets'] / run['delivered']:.0f}" if run["delivered"] else "–"
     return [
         ("chain", f"{'complete' if run['chain_complete'] else 'NOT complete'}, {run['envelopes']} envelopes"),
+        (
+            "FUT",
+            f"{run['fut']['confirmed']} of {run['delivered']} readings are {run['fut']['observations']} Observations in"
+            f" its stand-in, {run['fut']['held']} held",
+        ),
         ("signatures", f"{run['verified']} of {run['delivered']} readings verified by pyca/cryptography"),
         ("lost, doubled, held", f"{run['lost']}, {run['doubled']}, {run['held']}"),
         ("flash", f"{run['programmed_octets']} octets programmed, {run['erases']} sectors erased"),

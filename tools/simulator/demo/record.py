@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import simplejson
+
 from tools.backend import exports
 from tools.backend.keys import public_jwk
 from tools.inspect import chain, keyfiles, verify
 from tools.simulator.devices import joined_taken
 
-_WRITTEN = ("*.cose", "*.jwk", "taken.jsonl", "readings.jsonl", "run.json")
+_WRITTEN = ("*.cose", "*.jwk", "taken.jsonl", "readings.jsonl", "context.json", "fut.jsonl", "run.json")
 _COMPARED = ("kind", "device_time", "quantities", "status")
 
 
@@ -22,7 +24,7 @@ def leftovers(directory: Path) -> list[Path]:
     return [path for pattern in _WRITTEN for path in directory.glob(pattern)]
 
 
-def write(home, directory: Path, facts: dict[str, Any], wall_s: float) -> dict[str, Any]:
+def write(home, fut, directory: Path, facts: dict[str, Any], wall_s: float) -> dict[str, Any]:
     """Write everything and return run.json's object; `ok` says that the run was good."""
     directory.mkdir(parents=True, exist_ok=True)
     for sequence, octets in home.envelopes.items():
@@ -41,6 +43,9 @@ def write(home, directory: Path, facts: dict[str, Any], wall_s: float) -> dict[s
     stored = list(exports.readings(home.store))
     _write_lines(directory / "taken.jsonl", taken)
     _write_lines(directory / "readings.jsonl", stored)
+    fut.forward()
+    _write_json(directory / "context.json", fut.content)
+    _write_lines(directory / "fut.jsonl", fut.observations())
     lost, doubled, repeats = compare(taken, stored)
     all_good, authentic = _verify(directory)
     run = {
@@ -61,6 +66,7 @@ def write(home, directory: Path, facts: dict[str, Any], wall_s: float) -> dict[s
         "envelopes": len(home.envelopes),
         "chain_complete": all_good,
         "heap_peak_octets": home.heap_peak_octets(),
+        "fut": fut.facts(),
         "wall_s": wall_s,
     }
     run["ok"] = bool(
@@ -68,7 +74,7 @@ def write(home, directory: Path, facts: dict[str, Any], wall_s: float) -> dict[s
         and not facts["failure"]
         and all_good
         and not (lost or doubled or repeats or run["held"])
-        and run["taken"] == run["kept"] == run["delivered"] == run["verified"]
+        and run["taken"] == run["kept"] == run["delivered"] == run["verified"] == run["fut"]["confirmed"]
     )
     _write_json(directory / "run.json", run)
     return run
@@ -116,4 +122,4 @@ def _write_json(path: Path, content: dict, mode: int = 0o644) -> None:
 
 
 def _write_lines(path: Path, objects: Iterable[dict]) -> None:
-    path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in objects))
+    path.write_text("".join(simplejson.dumps(one, ensure_ascii=False, use_decimal=True) + "\n" for one in objects))

@@ -21,6 +21,7 @@ from tools.simulator.air.process import Stuck
 from tools.simulator.air.world import HubStopped, ProgramFailed
 from tools.simulator.brokers.outside import Unusable
 from tools.simulator.demo import books, choice, picture, record, story
+from tools.simulator.demo.fut import Fut
 from tools.simulator.demo.home import KITS, Home
 from tools.simulator.demo.screen import Screen
 from tools.simulator.house import TooLate
@@ -71,6 +72,7 @@ def command(
         screen = Screen(console, watched, as_json)
         home = Home(seed, scenario.value, screen, chosen)
         stack.callback(home.close)
+        fut = stack.enter_context(Fut(home, screen))
         page = None
         if watched and not once:
             from tools.backend.web.serve import PageServer
@@ -79,7 +81,7 @@ def command(
             screen.page = page.url
         stack.enter_context(screen)
         try:
-            run = live_through(home, screen, out or folder, seed, scenario.value)
+            run = live_through(home, screen, fut, out or folder, seed, scenario.value)
         except Unusable as error:
             raise MissingPart(error.args[0], chosen.advice) from None
         screen.close()
@@ -94,7 +96,7 @@ def command(
     return output.summary("demo", run.pop("ok"), None, **run)
 
 
-def live_through(home: Home, screen: Screen, out: Path, seed: int, scenario: str) -> dict[str, Any]:
+def live_through(home: Home, screen: Screen, fut: Fut, out: Path, seed: int, scenario: str) -> dict[str, Any]:
     """Tell the story and write what it left; `ok` in the answer says how it went."""
     begun = time.monotonic()
     screen.watch(home)
@@ -109,7 +111,7 @@ def live_through(home: Home, screen: Screen, out: Path, seed: int, scenario: str
     if not hasattr(home, "enrolled"):
         raise CommandError(f"the hub could not be enrolled: {failure}", f"replay it: telehub demo --seed {seed}")
     facts = {"seed": seed, "scenario": scenario, **home.facts(), "failure": failure}
-    return record.write(home, out, facts, wall_s=round(time.monotonic() - begun, 1))
+    return record.write(home, fut, out, facts, wall_s=round(time.monotonic() - begun, 1))
 
 
 def _take(out: Path) -> None:
