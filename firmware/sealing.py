@@ -40,20 +40,18 @@ class Sealing:
     def payload(self, sequence: int) -> tuple:
         """Make the payload of an open plan's envelope in the buffer; return (at, length, protected header) to sign.
 
-        When this firmware makes another payload of the plan than the one that was sealed, its captures go under a
-        new number that names the old one.
+        When this firmware makes another payload of the plan than the one that was sealed, or flash lost what it was
+        made of, its captures go under a new number that names the old one. PeerError when none of them is left.
         """
-        plan = self._journal.read_plan(sequence)
-        length = self._build(plan)
-        if length is None or self._hash(length) != plan.hash:
+        length = self._build(sequence)
+        if length is None:
             self._count("plan replaced")
-            numbers: "list[int]" = []
-            for first, count in plan.captures:
-                numbers.extend(range(first, first + count))
+            numbers = self._journal.still_holds(sequence)
+            if not numbers:
+                raise PeerError("plan lost")
             sequence = self._make_plan(numbers, sequence)
-            plan = self._journal.read_plan(sequence)
-            length = self._build(plan)
-            if length is None or self._hash(length) != plan.hash:
+            length = self._build(sequence)
+            if length is None:
                 raise OutOfTurn
         return self._batch.start, length, self._header
 
@@ -93,18 +91,19 @@ class Sealing:
         )
         return sequence
 
-    def _build(self, plan):
-        """The payload's length, or None when it cannot be made again."""
+    def _build(self, sequence):
+        """The length of the payload that was sealed under this number, or None when it cannot be made again."""
         journal = self._journal
-        fix = journal.fix_at(plan.fix_boot, plan.fix_mono_ms) if plan.quality else None
-        numbers: "list[int]" = []
-        for first, count in plan.captures:
-            numbers.extend(range(first, first + count))
         try:
+            plan = journal.read_plan(sequence)
+            fix = journal.fix_at(plan.fix_boot, plan.fix_mono_ms) if plan.quality else None
+            numbers: "list[int]" = []
+            for first, count in plan.captures:
+                numbers.extend(range(first, first + count))
             length = self._fill(plan, numbers, fix)
-        except (PeerError, ValueError):
+        except (PeerError, ValueError):  # flash lost some of it, or this firmware does not understand it
             return None
-        return length if self._batch.ranges == tuple(plan.captures) else None
+        return length if self._batch.ranges == tuple(plan.captures) and self._hash(length) == plan.hash else None
 
     def _fill(self, plan, numbers, fix, apart=0):
         """Write the payload: as many of these captures as fit, and the descriptions that this chain has not told.
@@ -155,7 +154,9 @@ class Sealing:
             if session is not None and session.description and journal.described_in(session.description, plan.sequence):
                 described[session.description] = True
         for number in sorted(described):
-            batch.describe(number, journal.description(number))
+            octets = journal.description(number)
+            if octets:
+                batch.describe(number, octets)
         return batch.finish()
 
     def _join(self, joined, numbers, place, capture, session, may) -> bool:

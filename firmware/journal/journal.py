@@ -134,7 +134,7 @@ class Journal:
         return False
 
     def upgrade(self):
-        """This firmware is here to stay: from now on sectors are prepared in its own version (FORMAT.md 7)."""
+        """This firmware works, and stays: from now on sectors are prepared in its own version (FORMAT.md 7)."""
         self._sectors.version = VERSION
 
     # main lane
@@ -162,7 +162,7 @@ class Journal:
     def describe(self, octets):
         """Keep a device's description, once; return its number, or 0 when the table of them is full."""
         for number, place, _told in self._index.descriptions:
-            if self._body(place, records.KIND_DESCRIPTION)[2:] == octets:
+            if (self._body(place, records.KIND_DESCRIPTION) or b"")[2:] == octets:
                 return number
         if len(octets) > records.DESCRIPTION_OCTETS_MAX:
             raise ValueError(len(octets))
@@ -259,12 +259,23 @@ class Journal:
         self._asked = []
         return records.unpack_plan(body)[0]
 
+    def still_holds(self, sequence):
+        """The captures of an open plan that flash still holds; with none left the plan ends here, and is told."""
+        numbers = []
+        for first, count in self._index.plan(sequence).captures:
+            for number in range(first, first + count):
+                if self._finder.capture(number):
+                    numbers.append(number)
+        if not numbers:
+            self.receipt(records.Receipt(sequence, records.HELD, 0))
+            self._note_lost()
+        return numbers
+
     def description(self, number):
-        """A description's octets; ValueError when there is none of this number."""
+        """A description's octets, or None."""
         for known, place, _told in self._index.descriptions:
             if known == number:
-                return self._body(place, records.KIND_DESCRIPTION)[2:]
-        raise ValueError(number)
+                return (self._body(place, records.KIND_DESCRIPTION) or b"")[2:]
 
     def described_in(self, number, sequence):
         """Whether this sequence's envelope tells a description: as long as no receipt said that one came."""
@@ -380,6 +391,9 @@ class Journal:
         self._append(records.KIND_LOST, struct.pack("<II", first, end - first), 0)
         self._index.add_lost(first, end)
         self._upkeep.freed()
+        self._note_lost()
+
+    def _note_lost(self):
         if "lost" not in self.notes:
             self.notes.append("lost")
 

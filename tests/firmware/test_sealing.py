@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from firmware.contracts import PeerError
 from firmware.health import Health
 from firmware.journal import records
 from firmware.journal.journal import Journal
@@ -18,6 +19,7 @@ from firmware.visiting import SESSION_FIELDS
 from tools.backend.keys import load_point
 from tools.inspect.envelope import decode_envelope
 from tools.simulator.nor import Nor
+from tools.simulator.world.points import by_openssl
 
 START_S = 1_767_600_000
 CUFF = bytes.fromhex("c0a1b2c3d401")
@@ -65,12 +67,12 @@ class Bench:
         self.timekeeper.ntp(time_s, 1040)
         self.journal.fix(self.timekeeper.new_fix())
 
-    def visited(self, values, row="ad_ua651ble", security=10, device=0):
+    def visited(self, values, row="ad_ua651ble", security=10, device=0, description=0):
         """A visit as firmware/listening.py leaves it: session, then captures."""
         self.visit += 1
         facts = (self.visit, self.journal.boot, device, CUFF, 1, row, security, self.ticks.ms, CLOCK, self.ticks.ms)
         characteristics = ((18, struct.pack("<H", MEASUREMENT)), (30, b"\x19\x2a"))
-        self.journal.session(records.Session(*facts, True, 60, characteristics, 0))
+        self.journal.session(records.Session(*facts, True, 60, characteristics, description))
         for value in values:
             self.ticks.ms += 400
             clock = self.timekeeper
@@ -194,3 +196,80 @@ def test_figures_of_one_reading_and_of_sixteen():
     assert list(sent) == [1] and len(opened(sent[1]).readings) == 16
     assert len(sent[1]) <= 50 * 16
     assert many.flash.programmed_octets - programmed <= 84 * 16
+
+
+def _planned():
+    """A hub with two plans, each of two captures, a description and a fix, that were not sent yet."""
+    bench = Bench()
+    bench.fixed(START_S + 100)
+    number = bench.journal.describe(b"\xa1\x65model\x66UA-651")
+    for minute in (0, 10):
+        bench.visited([blood_pressure(minute), blood_pressure(minute + 1, 131)], description=number)
+        bench.sealing.seal()
+    return bench
+
+
+def _programmed_units(flash):
+    return [at for at in range(0, len(flash.image()), 16) if not flash.blank(at, 16)]
+
+
+def _readable(bench):
+    found = []
+    for number in range(1, bench.journal.next_capture):
+        try:
+            found.append(bench.journal.read(number).value)
+        except ValueError:
+            pass
+    assert len(found) >= bench.journal.next_capture - 3  # one unit rotted: what it was in, and no more
+    return found
+
+
+@pytest.mark.promise("P2", "P11")
+@pytest.mark.parametrize("reboot", [False, True], ids=["running", "restarted"])
+def test_whatever_rots_what_is_left_of_an_open_plan_goes_on_and_nothing_ends_the_hub(reboot):
+    """Seed 18 of the campaign: a plan's own record rotted while the hub ran, and reading it ended the hub."""
+    with by_openssl():
+        _what_is_left_goes_on(reboot)
+
+
+def _what_is_left_goes_on(reboot):
+    replaced = 0
+    for at in _programmed_units(_planned().flash):
+        bench = _planned()
+        before = bench.flash.image()
+        for octet in range(at, at + 16, 5):
+            bench.flash.rot(octet, 0x10)
+        if reboot:
+            bench = Bench(flash=bench.flash)
+        bench.visited([blood_pressure(20)])
+        sent = {}
+        for _turn in range(4):
+            while bench.sealing.seal():
+                pass
+            for sequence in bench.journal.open_plans():
+                try:
+                    sent[sequence] = opened(bench.envelope(sequence))
+                except PeerError as error:
+                    assert error.args == ("plan lost",)
+        left = {*_readable(bench), blood_pressure(20)}
+        told = [bytes.fromhex(one["source"][0]["hex"]) for envelope in sent.values() for one in envelope.readings]
+        if bench.journal.chain_start is None:  # else another chain began, which tells all anew
+            assert left <= set(told), (at, before[at : at + 16].hex())
+        for envelope in sent.values():
+            assert envelope.replaces is None or envelope.replaces < envelope.sequence
+        replaced += "plan replaced" in bench.health._counters
+        bench.fixed(START_S + 5000)
+        bench.visited([blood_pressure(30)], description=bench.journal.describe(b"\xa1\x65model\x66UA-651"))
+        assert blood_pressure(30).hex() in str([one.readings for one in map(opened, bench.sent().values())])
+    assert replaced > 4
+
+
+@pytest.mark.promise("P5")
+def test_a_plan_of_which_nothing_is_left_ends_and_is_told():
+    bench = _planned()
+    for value in (blood_pressure(0), blood_pressure(1, 131)):
+        bench.flash.rot(bench.flash.image().index(value), 0x10)
+    with pytest.raises(PeerError, match="plan lost"):
+        bench.envelope(1)
+    assert bench.journal.open_plans() == [2] and "lost" in bench.journal.notes
+    assert Bench(flash=bench.flash).journal.open_plans() == [2]

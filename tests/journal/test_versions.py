@@ -9,6 +9,7 @@ from firmware.journal import frame
 from firmware.journal import journal as journal_module
 from firmware.journal.journal import Journal
 from tests.journal.owner import Owner
+from tools.simulator.journal.drain import drain
 from tools.simulator.nor import Nor, PowerCut
 
 
@@ -137,6 +138,25 @@ def test_no_cut_while_versions_change_loses_anything(firmware, erased):
         _turns(owner, 3)
         cuts += 1
     assert cuts > 40
+
+
+def test_firmware_stays_once_a_receipt_came_through_all_of_it(firmware):
+    owner = _used()
+    firmware(2)
+    journal = Journal(owner.flash, random.Random(1).randbytes)
+    _filled(journal)
+    assert _versions(owner.flash) == {1}
+    assert drain(journal).envelopes
+    _filled(journal)
+    assert _versions(owner.flash) == {1, 2}
+
+
+def _filled(journal):
+    """A sector's worth of captures, and the erase ahead that they need."""
+    for _count in range(80):
+        journal.capture(1, 0, 14, 15, 1000, 1_832_000_000, 1, bytes(19))
+    while journal.tidy():
+        pass
 
 
 def test_a_new_journal_is_of_the_newest_version(firmware):

@@ -163,7 +163,5 @@ class Model:
 
 
 def _description(journal: Journal, number: int) -> bytes | None:
-    try:
-        return bytes(journal.description(number))
-    except ValueError:
-        return None
+    found = journal.description(number)
+    return bytes(found) if found else None
