@@ -117,6 +117,8 @@ class Patient:
         "heart_failure": ((92, 128), (54, 78), (58, 98), 0.35, (92, 97), (640, 980), (-2, 5)),
     }
 
+    _WEIGHTS = (300, 2500)  # however many years go by: what home scales take
+
     def __init__(self, condition: str, chance: Random):
         norms = self._NORMS[condition]
         self._systolic, self._diastolic, self._pulse, self._irregular, self._spo2, weights, self._gain = norms
@@ -134,7 +136,8 @@ class Patient:
 
     def weight(self) -> Reading:
         """A weight, a little off the last one: fluid shows here first in heart failure."""
-        self._tenths += self._chance.randint(*self._gain)
+        low, high = self._WEIGHTS
+        self._tenths = min(max(low, self._tenths + self._chance.randint(*self._gain)), high)
         return weight(f"{self._tenths // 10}.{self._tenths % 10}")
 
     def oximetry(self) -> Reading:
