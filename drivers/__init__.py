@@ -92,11 +92,15 @@ Row = namedtuple(
         "services",  # to discover before the data
         # The clock: None, or the uuid in one of `services`; 2A08 and 2A2B differ in length alone
         "clock",
-        "clock_write",  # False: writing breaks this device
+        # False: writing breaks this device; or what to write: f(local time, minutes from UTC, octets read)
+        "clock_write",
         # The data
         "subscribe",  # (uuid, "indicate" | "notify") in this order; what a device lacks is passed over
         "consent",  # the device gives nothing of a user before his consent code (2A9F); codes come by order
         "racp",  # what to write to 2A52 after everything is subscribed; never a delete
+        # Records have numbers, and only those after the last one kept are asked for (drivers/procedures.py):
+        # (uuid, place and octets of the number, bits of the first octet that a value with one has)
+        "numbered",
         "starts",  # (uuid, octets) to write then, in this order: what makes the device send; never a delete
         "sampling",  # of the streams among `subscribe`
         "features",  # uuid to read with the description
@@ -123,6 +127,7 @@ _DEFAULTS = {
     "subscribe": (),
     "consent": False,
     "racp": None,
+    "numbered": None,
     "starts": (),
     "sampling": (),
     "features": None,

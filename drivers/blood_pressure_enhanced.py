@@ -142,6 +142,7 @@ DRIVER = Driver(
             STANDARD,
             subscribe=((_ENHANCED, "indicate"), (_MEASUREMENT, "indicate"), (_RECORD, "notify"), (RACP, "indicate")),
             racp=ALL_RECORDS,
+            numbered=(_RECORD, 1, 2, 0),
             memory="all",
             mtu=True,
             value_octets_max=31,

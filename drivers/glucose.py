@@ -8,7 +8,7 @@ sequence number and is read together with it; alone it is a context. Control sol
 from micropython import const
 
 from drivers import Driver, Joint, make
-from drivers.formats import extra, lengths, need, nothing, quantity, signed
+from drivers.formats import extra, lengths, need, nothing, quantity, signed, uuid128
 from drivers.joining import ALONE, LAST, PART
 from drivers.record_access import ALL_RECORDS, RACP
 from firmware.contracts import PeerError
@@ -33,6 +33,9 @@ _LENGTHS = lengths(10, (2, 3, 0, 2))
 _TIME_FAULT = const(0x0800)
 _CONTROL_TYPE = const(10)
 _CONTROL_LOCATION = const(4)
+
+_CONTOUR_SERVICE = uuid128("00000000-0002-11E2-9E96-0800200C9A66")
+_CONTOUR_CLOCK = uuid128("00001026-0002-11E2-9E96-0800200C9A66")
 
 # By type: MDC_CONC_GLU_GEN where it is not known, CAPILLARY, VENOUS, ARTERIAL (each WHOLEBLOOD, PLASMA),
 # UNDETERMINED_WHOLEBLOOD, UNDETERMINED_PLASMA, ISF, CONTROL
@@ -197,6 +200,12 @@ def _body(parts):
     return bytes(parts[0][1])  # with its context or without: the same glucose
 
 
+def contour_clock(local, offset_min, _octets) -> bytes:
+    """Write the Contour's clock: 01, UTC as a Date Time, minutes from UTC (as a public app for it does)."""
+    utc = device_time.time_of(device_time.seconds_of(local) - offset_min * 60)
+    return b"\x01" + device_time.date_time(utc) + bytes((offset_min & 0xFF, offset_min >> 8 & 0xFF))
+
+
 _joint = Joint(_takes, _join, _body)
 
 _standard = make(
@@ -206,6 +215,7 @@ _standard = make(
     clock=_CURRENT_TIME,
     subscribe=((_MEASUREMENT, "notify"), (_CONTEXT, "notify"), (RACP, "indicate")),
     racp=ALL_RECORDS,
+    numbered=(_MEASUREMENT, 1, 2, 0),
     features=_FEATURE,
     memory="all",
     burst=1000,  # records with their contexts; meters keep some 500
@@ -222,17 +232,20 @@ DRIVER = Driver(
         RACP: nothing,
         _CURRENT_TIME: nothing,
         _DATE_TIME: nothing,
+        _CONTOUR_CLOCK: nothing,
     },
     (
         _standard,
-        # Wants to be bonded before anything else, and has a clock of its own that people set.
+        # Wants to be bonded before anything else, and has a clock of its own kind, which cannot be read.
         make(
             "contour_next",
             "Contour Next",
             _standard,
             name_prefixes=("Contour",),
             bond_first=True,
-            clock=None,
+            services=(_SERVICE, _CONTOUR_SERVICE),
+            clock=_CONTOUR_CLOCK,
+            clock_write=contour_clock,
         ),
         # Bonds by the six digits on its label or display.
         make("accu_chek_guide", "Accu-Chek Guide", _standard, name_prefixes=("meter+",), bond_first=True),

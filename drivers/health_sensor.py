@@ -42,6 +42,9 @@ _LISTS = (0x0040, 0x0080, 0x0100)  # supplemental information, derived from, mem
 _TIME_OCTETS = const(9)
 _TLV_HEAD = const(7)
 
+_CURRENT_TIMELINE = const(0x20)
+_BY_NETWORK = const(1)  # Time Source: network time protocol
+
 _FROM_1970_TO_2000_S = 946684800
 _LAST_S = 253402214400  # 9999-12-31T00:00:00: a day is left for any zone
 
@@ -113,6 +116,17 @@ def elapsed(octets, at: int) -> tuple:
         quarters = octets[at + 8]
         seconds += (quarters - 256 if quarters > 127 else quarters) * 900
     return device_time.time_of(seconds), "ok" if flags & 0x20 else "unknown"
+
+
+def elapsed_clock(local, offset_min: int, read) -> bytes:
+    """Write 2BF2 in the way in which the device's own was read; PeerError("att", ...) when it counts no time."""
+    if len(read) < _TIME_OCTETS or read[0] & 0x01:
+        raise PeerError("att", 0)
+    utc, zoned = read[0] & 0x02, read[0] & 0x10
+    seconds = device_time.seconds_of(local) - _FROM_1970_TO_2000_S - (offset_min * 60 if utc else 0)
+    ticks = seconds * (1, 10, 1000, 10000)[read[0] >> 2 & 3]
+    count = bytes([ticks >> 8 * at & 0xFF for at in range(6)])
+    return bytes((read[0] | _CURRENT_TIMELINE,)) + count + bytes((_BY_NETWORK, offset_min // 15 & 0xFF if zoned else 0))
 
 
 def observations(octets, at: int) -> tuple:
@@ -232,9 +246,10 @@ _standard = make(
     "Generic health sensor (standard)",
     services=(_SERVICE, _ELAPSED_TIME_SERVICE),
     clock=_ELAPSED_TIME,
-    clock_write=False,  # its flags must be the device's own: read it, and let the skew travel
+    clock_write=elapsed_clock,
     subscribe=((_CONTROL_POINT, "indicate"), (_LIVE, "indicate"), (_STORED, "indicate"), (RACP, "indicate")),
     racp=ALL_RECORDS,
+    numbered=(_STORED, 1, 4, 0x01),
     starts=((_CONTROL_POINT, b"\x01"),),  # start sending live observations
     features=_FEATURES,
     memory="all",

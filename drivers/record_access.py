@@ -12,9 +12,11 @@ _NUMBER_RESPONSE = const(5)
 _RESPONSE = const(6)
 _ALL = const(1)
 _GREATER_OR_EQUAL = const(3)
+_LAST = const(6)
 _BY_SEQUENCE = const(1)  # the filter type; also time offset (CGM) and record number (generic health sensor)
 
 ALL_RECORDS = bytes((_REPORT, _ALL))
+LAST_RECORD = bytes((_REPORT, _LAST))
 
 # Response values that say "not in this way": ask for all instead
 _NOT_SUPPORTED = (2, 3, 4, 5, 9)

@@ -198,6 +198,8 @@ class Listening:
         if hub.radio.bond_changed:
             hub.keeps(visiting.bond_changed)
             hub.needs_help("bond_changed")
+        elif visiting.outcome == "no_consent":
+            hub.needs_help("no_consent")
         elif visiting.outcome == "bond_lost" or device.denied(hub.radio.denied):
             hub.needs_help("bond_lost")
         if hub.radio.lost:

@@ -35,6 +35,9 @@ class Visiting:
         self._row = row
         self._number = number
         self._opened_ms = hub.ticks.now_ms()
+        self.journal = hub.journal
+        self.first = hub.journal.next_capture
+        self.entry = hub.settings["devices"][device.slot]
         self._clock_ms = 0
         self._session: "Session | None" = None
         self._description = 0
@@ -60,6 +63,14 @@ class Visiting:
 
     def local_time(self) -> tuple:
         return self._hub.zone.local(self._hub.timekeeper.time_s())
+
+    def offset_min(self) -> int:
+        return self._hub.zone.offset_min(self._hub.timekeeper.time_s())
+
+    def store(self, name: str):
+        from firmware import config
+
+        return config.Store(config.FOLDER, name)
 
     # -- driving ---------------------------------------------------------------------------------------------
 
@@ -119,7 +130,7 @@ class Visiting:
             bytes(facts["clock"]),
             self._clock_ms if facts["clock"] else 0,
             facts["clock_written"],
-            hub.zone.offset_min(hub.timekeeper.time_s()),
+            self.offset_min(),
             facts["characteristics"],
             self._description or hub.listening.description_of(device.slot),
         )

@@ -22,6 +22,8 @@ executor throws PeerError("timeout", verb). A uuid is an int (16 bit) or 16 octe
     ("session", facts)      write the session record; needs no link, and comes after its loss too
     ("drain", idle_ms, cap_ms)                      wait while the Bluetooth callback keeps what arrives.
                             Answer "idle" (nothing came for idle_ms), "gone" (the device hung up) or "cap"
+    ("answer", uuid, idle_ms, cap_ms)               the same, until this characteristic, written to before, says
+                            something: then answer its octets
     ("describe", facts)     keep the device's description; needs no link
     ("disconnect",)         hang up and wait until the link is gone
 
@@ -33,9 +35,11 @@ PeerError("timeout", verb). After "gone" and "timeout" nothing is asked for that
 "disconnect" after a timeout.
 
 `context` has: clock_confirmed, the hub's clock is good enough to set a patient's device; local_time(), now
-as (year, month, day, hour, minute, second) by the wall clock; window_open, this device may be paired now;
+as (year, month, day, hour, minute, second) by the wall clock; offset_min(), that clock against UTC; window_open,
+this device may be paired now;
 bonded, the hub holds a bond with it (on a pairing-mode advert inside a window the hub forgets the bond
-first, and this is False); described, its description is known. Each is asked at the moment it is needed.
+first, and this is False); described, its description is known. Each is asked at the moment it is needed. What
+drivers/procedures.py asks of it stands there.
 
 Session facts: "clock", the octets as read before anything was written, b"" when the device would not say
 (the executor notes the time of that read itself); "clock_written"; "characteristics", of all that can
@@ -44,8 +48,8 @@ notify or indicate ((value handle, uuid octets), ...). Description facts: the te
 no key.
 
 Values may arrive from the first moment on, before discovery too: the callback keeps them without this
-generator. Nothing here deletes anything on a device: all it writes is a clock, CCCDs, and the row's RACP
-request and starts.
+generator. Nothing here deletes anything on a device: all it writes is a clock, CCCDs, requests for records, consents,
+and the row's starts.
 """
 
 from micropython import const
@@ -64,6 +68,7 @@ OUTCOMES = (
     "bond_lost",  # the hub has a bond that the device no longer honours: a person must pair it again
     "pairing_failed",
     "unsupported",  # nothing that its row names was found
+    "no_consent",  # it gives no user's values: the hub has no consent code, or not the right one
     "refused",  # an ATT error where it hurts
 )
 
@@ -167,13 +172,20 @@ def _steps(state):
         yield from _secure(state)
     if not any([uuid in state.found for uuid, _ in row.subscribe]):
         raise PeerError("unsupported")
+    if row.consent:
+        from drivers import procedures
+
+        yield from procedures.first(state, _asking)
     yield from _read_clock(state)
     yield from _write_clock(state)
     if state.paired and not context.described:
         yield from _describe(state)  # now, since a device may hang up after its last value each time
     yield "session", state.facts()
-    yield from _subscribe(state)
-    end = yield "drain", row.idle_ms, row.cap_ms
+    end = yield from _subscribe(state)
+    if end is None:
+        end = yield "drain", row.idle_ms, row.cap_ms
+    if row.consent and end == "idle":
+        end = yield from procedures.others(state, _asking)
     state.gone = end == "gone"
     if end == "idle" and not state.paired and not context.described:
         try:
@@ -242,7 +254,7 @@ def _write_clock(state):
     if not state.may(row.clock, _WRITE | _WRITE_SILENTLY):
         return
     try:
-        yield from _asking(state, *_clock_step(state))
+        yield from _asking(state, *_clock_step(state))  # PeerError("att") when it cannot be told to this one
         state.clock_written = True
     except PeerError as error:
         if error.args[0] != "att":
@@ -253,12 +265,19 @@ def _write_clock(state):
 def _clock_step(state):
     """Return the step that writes the local time of this moment."""
     uuid = state.row.clock
-    write = device_time.current_time if uuid == _CURRENT_TIME else device_time.date_time
-    return "write", uuid, write(state.context.local_time()), state.may(uuid, _WRITE)
+    write, time = state.row.clock_write, state.context.local_time()
+    if write is not True:
+        octets = write(time, state.context.offset_min(), state.clock)
+    else:
+        octets = device_time.current_time(time) if uuid == _CURRENT_TIME else device_time.date_time(time)
+    return "write", uuid, octets, state.may(uuid, _WRITE)
 
 
 def _subscribe(state):
-    """Enable everything in the row's order, and only then ask for stored records (else ATT error 0xFD)."""
+    """Enable everything in the row's order, and only then ask for stored records (else ATT error 0xFD).
+
+    Returns None, or how that ended when the device is not to be waited for any more.
+    """
     enabled = 0
     refusal = PeerError("unsupported")
     for uuid, how in state.row.subscribe:
@@ -273,19 +292,17 @@ def _subscribe(state):
             refusal = error
     if not enabled:
         raise refusal
+    if state.row.starts or state.row.numbered:
+        from drivers import procedures
+
+        return (yield from procedures.begin(state, _asking))
     if state.row.racp is not None and state.may(_RACP, _WRITE):
         try:
             yield from _asking(state, "write", _RACP, state.row.racp, True)
         except PeerError as error:
             if error.args[0] != "att":  # 0xFE, a procedure runs already: its records come all the same
                 raise
-    for uuid, octets in state.row.starts:
-        if state.may(uuid, _WRITE | _WRITE_SILENTLY):
-            try:
-                yield from _asking(state, "write", uuid, octets, state.may(uuid, _WRITE))
-            except PeerError as error:
-                if error.args[0] != "att":  # it will not: what it sends by itself comes all the same
-                    raise
+    return None
 
 
 def _describe(state):

@@ -61,6 +61,8 @@ class Radio:
         self._connecting = False
         self._connection = None
         self._characteristics = {}
+        self._asked = None  # the handle that was written to last, and what it said then
+        self._answer = None
         self._value = Ticks.flag()
         self._secured = Ticks.flag()
         self._gone = True
@@ -104,6 +106,8 @@ class Radio:
                     if self.bond_changed:
                         flags |= BOND_CHANGED
                     self.keep(data[1], flags, data[2])
+                    if data[1] == self._asked:
+                        self._answer = bytes(data[2])
                     self.last_value_ms = self._ticks.now_ms()
                     self._value.set()
                 else:
@@ -196,6 +200,7 @@ class Radio:
         """Open the link. PeerError("gone") when the device did not answer."""
         self._identity = identity
         self._characteristics = {}
+        self._asked = None
         self._cut = False
         self.bond_changed = self.denied = False
         self.last_value_ms = None
@@ -219,6 +224,8 @@ class Radio:
         try:
             if verb == "drain":
                 return await self._drain(step[1], step[2])
+            if verb == "answer":
+                return await self._drain(step[2], step[3], True)
             if verb == "disconnect":
                 return await self.close()
             if verb == "pair":
@@ -249,6 +256,7 @@ class Radio:
         if verb == "read":
             return await characteristic.read(timeout_ms=None)
         if verb == "write":
+            self._asked, self._answer = characteristic._value_handle, None
             return await characteristic.write(step[2], response=step[3], timeout_ms=None)
         configuration = await characteristic.descriptor(bluetooth.UUID(_CCCD))
         if configuration is None:
@@ -287,9 +295,11 @@ class Radio:
             raise PeerError("security", "failed")
         self._bonds.flush()
 
-    async def _drain(self, idle_ms, cap_ms):
+    async def _drain(self, idle_ms, cap_ms, answer=False):
         ends_ms = self._ticks.now_ms() + cap_ms
         while True:
+            if answer and self._answer is not None:
+                return self._answer
             left_ms = ends_ms - self._ticks.now_ms()
             if left_ms <= 0 or self._cut:
                 return "cap"

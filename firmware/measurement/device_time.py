@@ -83,10 +83,13 @@ def parse(octets, at: int = 0) -> tuple:
 
 
 def of_clock(octets) -> tuple:
-    """Read what a device's clock (2A08 or 2A2B) said; (None, "absent") when it said nothing."""
+    """Read what a device's clock (2A08 or 2A2B) said; (None, "absent") when it said nothing.
+
+    One of another kind (2BF2 has 11 octets) is "invalid" here: its octets travel, and no skew is made of them.
+    """
     if not len(octets):
         return None, "absent"
-    if len(octets) < DATE_TIME_OCTETS:
+    if not DATE_TIME_OCTETS <= len(octets) <= CURRENT_TIME_OCTETS:
         return None, "invalid"
     return parse(octets)
 

@@ -1,6 +1,7 @@
 """Each test is a rule of the visit, tried on a scripted device."""
 
 import drivers
+from drivers.formats import uuid128
 from firmware.ble import visit as visits
 from firmware.contracts import PeerError
 from tests.ble.scripted import NOTIFY, NOW_2A08, NOW_2A2B, OLD, READ, Context, Device, cuff, oximeter, run
@@ -216,13 +217,34 @@ def test_what_makes_a_device_send_is_written_last_and_may_be_refused():
     assert device.written == []
 
 
-def test_a_clock_of_elapsed_time_is_read_and_left_as_it_is():
-    clock = bytes(11)
-    device = Device({0x2B8B: (0x1840, 3, NOTIFY, b""), 0x2BF2: (0x183F, 9, READ | 0x08, clock)})
-    device.characteristics[0x2B8B] = (0x1840, 3, 0x30, b"")
+def test_a_clock_of_elapsed_time_is_written_in_the_way_in_which_it_was_read():
+    # 820915209 s from 2000 to NOW (by CPython's datetime); UTC is an hour less, and the zone four quarters
+    for read, written in (
+        ("00", "20 092cee300000 01 00"),
+        ("02", "22 f91dee300000 01 00"),
+        ("32", "32 f91dee300000 01 04"),
+    ):
+        clock = bytes.fromhex(read) + bytes(10)
+        device = Device({0x2B8B: (0x1840, 3, 0x30, b""), 0x2BF2: (0x183F, 9, READ | 0x08, clock)})
+        run("spirometer", Context(), device)
+        assert device.session["clock"] == clock and device.session["clock_written"] is True
+        assert device.written == [(0x2BF2, bytes.fromhex(written.replace(" ", "")), True)]
+
+
+def test_a_clock_that_counts_ticks_is_read_and_left_as_it_is():
+    clock = b"\x01" + bytes(10)
+    device = Device({0x2B8B: (0x1840, 3, 0x30, b""), 0x2BF2: (0x183F, 9, READ | 0x08, clock)})
     run("spirometer", Context(), device)
     assert device.session["clock"] == clock and device.session["clock_written"] is False
     assert device.written == []
+
+
+def test_a_contour_is_told_utc_and_the_minutes_from_it():
+    vendor = uuid128("00001026-0002-11E2-9E96-0800200C9A66")
+    device = Device({0x2A18: (0x1808, 3, NOTIFY, b""), vendor: (0x1808, 9, 0x08, b"")})
+    run("contour_next", Context(), device)
+    # 01, 2026-01-05 07:00:09, 60
+    assert device.written == [(vendor, bytes.fromhex("01ea070105070009" + "3c00"), True)]
 
 
 def test_a_device_of_another_kind_is_told():

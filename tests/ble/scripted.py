@@ -20,6 +20,9 @@ class Context:
         self.described = described
         self.asked = 0
 
+    def offset_min(self):
+        return 60
+
     def local_time(self):
         self.asked += 1
         return NOW[:5] + (NOW[5] + self.asked - 1,)

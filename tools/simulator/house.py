@@ -26,6 +26,7 @@ from tools.simulator.air.net_home import BROKER_NAME, NTP_NAME
 from tools.simulator.air.world import World
 from tools.simulator.brokers.embedded import PORT, EmbeddedBroker
 from tools.simulator.devices import MedicalDevice, Nonin3230, Oximeter, Ua651ble, Uc352ble
+from tools.simulator.devices.twins import TWINS
 from tools.simulator.nor import Nor
 from tools.technician import ca
 from tools.technician.enrol import Enrolled, enrol
@@ -56,6 +57,13 @@ class Model:
     row: str
     address: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)  # what the hub is told of it beside these
+
+
+def twin(row: str, **options: Any) -> Model:
+    """The virtual twin of a row of drivers/."""
+    one = TWINS[row]
+    return Model(one.make, row, options={**one.options, **options}, settings=one.settings)
 
 
 CUFF = Model(Ua651ble, "ad_ua651ble")
@@ -199,7 +207,7 @@ class House:
         return {
             "format": 1,
             "devices": [
-                {"address": device.address, "address_type": 1, "row": model.row}
+                {"address": device.address, "address_type": 1, "row": model.row, **model.settings}
                 for device, model in zip(self.devices, self.models, strict=True)
             ],
             "zone": ZONE,

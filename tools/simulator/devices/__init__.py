@@ -16,17 +16,18 @@ A device is made in a world, started once, and then used as a person uses it:
 Between presses it is switched off: no advertising, no timers. `encode` writes values without drivers/, so
 that a decoder is checked by a second hand; `readings` holds the values. Behaviour is what the services'
 specifications ask, and what others saw of these models and published. No real device was at hand.
+`twins` has a virtual twin for each row of drivers/: look there first.
 
 `world` is anything with `loop` (a virtual asyncio loop), `link`, `seed`, `time()` (Unix seconds, virtual).
 """
 
-from tools.simulator.devices.and_ua651ble import Ua651ble
-from tools.simulator.devices.and_uc352ble import Uc352ble
 from tools.simulator.devices.base import MedicalDevice, joined_taken
+from tools.simulator.devices.blood_pressure import Ua651ble
 from tools.simulator.devices.faults import Faults
 from tools.simulator.devices.nonin3230 import Nonin3230
 from tools.simulator.devices.oximeter import Oximeter
 from tools.simulator.devices.readings import Patient, Reading
+from tools.simulator.devices.scales import Uc352ble
 
 __all__ = [
     "Faults",

@@ -17,6 +17,7 @@ class MedicalDevice(Display, Peripheral):
     WINDOW_S = 30.0  # advertises so long after a press
     PAIRING_WINDOW_S = 60.0
     LINGER_S = 1.5  # hangs up so long after the last confirmation
+    FORGETS = True  # a reading that was confirmed; some keep all and send all each time
 
     def __init__(self, world, address: str, *, clock_start=None, utc_offset_min=60, clock_is_set=True, **options):
         Peripheral.__init__(self, world, address, **options)
@@ -35,13 +36,17 @@ class MedicalDevice(Display, Peripheral):
 
     def has_more(self) -> bool:
         """Whether something unsent is left."""
-        return bool(self.memory)
+        return any(not held.sent for held in self.memory)
+
+    def packets(self, held: Held) -> list[bytes]:
+        """The values that carry a reading: one, but for those that do not fit into one."""
+        return [self.encode(held)]
 
     # -- what its user does
 
-    def press(self, reading: Reading) -> dict:
+    def press(self, reading: Reading, user: int | None = None) -> dict:
         """Measure: the display shows a result, which is stored; then advertise."""
-        entry = self.show(reading)
+        entry = self.show(reading, user)
         self.note("press", entry["taken"])
         self._pairing_mode = False
         self._wake(self.WINDOW_S)
@@ -72,8 +77,10 @@ class MedicalDevice(Display, Peripheral):
         if self.faults.silent:
             await asyncio.sleep(self.PATIENCE_S)
             raise LinkGone
-        octets = self.encode(held)
+        *before, octets = self.packets(held)
         octets = octets[: len(octets) - self.faults.cut_octets] + bytes(self.faults.extra_octets)
+        for one in before:
+            await link.indicate(characteristic, one)
         self._sent_count += 1
         self.note("indicate", held.taken["taken"])
         if self._sent_count == self.faults.drop_at:
@@ -83,7 +90,8 @@ class MedicalDevice(Display, Peripheral):
 
         def confirmed() -> None:
             self.note("confirmed", held.taken["taken"])
-            if held in self.memory:
+            held.sent = True
+            if self.FORGETS and held in self.memory:
                 self.memory.remove(held)
 
         await link.indicate(characteristic, octets, confirmed)

@@ -19,6 +19,9 @@ class Held:
     time: datetime | None  # by the device's clock
     clock_was_set: bool
     taken: dict
+    number: int  # among all that this device ever measured, in 16 bits
+    user: int | None = None  # the slot of who used it
+    sent: bool = False  # a collector has had it
 
 
 class Display:
@@ -46,13 +49,14 @@ class Display:
         self.forged: list[dict] = []  # what an impostor under this address showed
         self.overwritten: list[dict] = []  # shown once, lost by the device itself
         self.memory: list[Held] = []
+        self.sequence = 0
         drift_ppm = chance.uniform(-_DRIFT_PPM_MAX, _DRIFT_PPM_MAX)
         error_s = chance.randint(-_CLOCK_ERROR_S_MAX, _CLOCK_ERROR_S_MAX)
         local = utc(world) + timedelta(minutes=utc_offset_min, seconds=error_s)
         start = (clock_start or local) if clock_is_set else None
         self.clock = DeviceClock(world.loop, start, drift_ppm, self.CLOCK_COUNTS_FROM)
 
-    def show(self, reading: Reading) -> dict:
+    def show(self, reading: Reading, user: int | None = None) -> dict:
         """Show a result and store it; returns what the display says, as a line of taken.jsonl has it."""
         time = self.clock.now()
         shown_at = utc(self.world).replace(microsecond=0)
@@ -69,14 +73,17 @@ class Display:
             "status": list(reading.status),
         }
         shown.append(entry)
-        self.memory.append(Held(reading, time, self.clock.is_set, entry))
+        self.sequence = self.sequence + 1 & 0xFFFF
+        self.memory.append(Held(reading, time, self.clock.is_set, entry, self.sequence, user))
         if len(self.memory) > self.MEMORY_MAX:
-            self.overwritten.append(self.memory.pop(0).taken)
+            oldest = self.memory.pop(0)
+            if not oldest.sent:
+                self.overwritten.append(oldest.taken)
         return entry
 
     def unsent(self) -> list[dict]:
         """What the display showed and only this device's memory holds."""
-        return [held.taken for held in self.memory]
+        return [held.taken for held in self.memory if not held.sent]
 
 
 def utc(world) -> datetime:

@@ -70,6 +70,27 @@ def sfloat(value: Number) -> bytes:
     return struct.pack("<H", (exponent & 0xF) << 12 | mantissa & 0xFFF)
 
 
+def crc16(octets: bytes) -> bytes:
+    """E2E-CRC (CRC-16/MCRF4XX), least significant octet first; its check value is 6F91 for "123456789"."""
+    crc = 0xFFFF
+    for octet in octets:
+        crc ^= octet
+        for _ in range(8):
+            crc = crc >> 1 ^ 0x8408 * (crc & 1)
+    return struct.pack("<H", crc)
+
+
+def segments(body: bytes, octets_max: int, head: bytes = b"", first_count: int = 0) -> list[bytes]:
+    """Cut into values, each with the octet of first (bit 0), last (bit 1) and rolling counter, then `head`."""
+    room = octets_max - 1 - len(head)
+    pieces = [body[at : at + room] for at in range(0, len(body), room)] or [b""]
+    last = len(pieces) - 1
+    return [
+        bytes(((at == 0) | (at == last) << 1 | (first_count + at & 63) << 2,)) + head + piece
+        for at, piece in enumerate(pieces)
+    ]
+
+
 def date_time(time: datetime | None) -> bytes:
     """Date Time 2A08; None writes the zeros of a clock that was never set."""
     if time is None:

@@ -61,11 +61,11 @@ class Nonin3230(Oximeter):
         self.delete_bonds()
         super().pairing_mode()
 
-    def press(self, reading: Reading) -> dict:
+    def press(self, reading: Reading, user: int | None = None) -> dict:
         """Put a finger in until the result stands."""
         self._shown = reading
         self._finger_until = self.world.loop.time() + _FINGER_S
-        return super().press(reading)
+        return super().press(reading, user)
 
     def on_subscribed(self, link: CollectorLink, characteristic, notify: bool, indicate: bool) -> None:
         """Nonin's own stream begins when it is asked for."""

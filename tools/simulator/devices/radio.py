@@ -30,7 +30,8 @@ class _Pairing(PairingDelegate):
 class Peripheral:
     """A battery-driven peripheral: silent until it is woken, then one collector at a time."""
 
-    SERVICE = 0  # advertised
+    SERVICE = 0  # advertised; 0: none is
+    COMPANY: int | None = None  # advertised, with event()
     INTERVAL_MS = 100.0  # of advertisements
     PATIENCE_S = 15.0  # hangs up on a collector that asks nothing for so long
     BONDS = True
@@ -63,6 +64,10 @@ class Peripheral:
     def name(self) -> str:
         """The advertised name."""
         raise NotImplementedError
+
+    def event(self) -> bytes:
+        """The maker's own part of an advertisement."""
+        return b""
 
     def services(self) -> list:
         """The GATT database; called once."""
@@ -162,8 +167,12 @@ class Peripheral:
                 return
             flags = self.PAIRING_FLAGS if self._pairing_mode else GENERAL_DISCOVERABLE
             fields = [(AdvertisingData.FLAGS, bytes((flags,)))]
-            service = self.SERVICE.to_bytes(2, "little")
-            fields.append((AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, service))
+            if self.SERVICE:
+                service = self.SERVICE.to_bytes(2, "little")
+                fields.append((AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, service))
+            if self.COMPANY is not None:
+                company = self.COMPANY.to_bytes(2, "little")
+                fields.append((AdvertisingData.MANUFACTURER_SPECIFIC_DATA, company + self.event()))
             await self.bumble.start_advertising(
                 advertising_data=bytes(AdvertisingData(fields)),
                 scan_response_data=bytes(

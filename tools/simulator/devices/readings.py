@@ -70,6 +70,11 @@ def _quantity(code: int, value: str | int, unit: int) -> Quantity:
     return Quantity(code, text, unit)
 
 
+def made(kind: str, *quantities: tuple[int, str, int], status=(), for_patient=True) -> Reading:
+    """Any kind: (code, value as shown or the name of a no-value, unit) of each quantity."""
+    return Reading(kind, tuple(_quantity(*one) for one in quantities), tuple(status), for_patient)
+
+
 def blood_pressure(
     systolic, diastolic, mean, pulse=None, *, kpa=False, status=(), for_patient=True
 ) -> Reading:

@@ -4,7 +4,7 @@ import asyncio
 
 from bumble.gatt import Characteristic
 
-from tools.simulator.devices.base import MedicalDevice
+from tools.simulator.devices.base import Held, MedicalDevice
 from tools.simulator.devices.link import CollectorLink, LinkGone
 
 _FIRST_DELAY_S = (0.1, 0.6)  # a device thinks before its first value
@@ -13,7 +13,7 @@ _EARLY_DELAY_S = 0.01  # a bonded device that kept its CCCD does not wait for a 
 
 
 class StoreAndForward(MedicalDevice):
-    """A cuff or a scale: memory, oldest first, each deleted when confirmed.
+    """A cuff or a scale: memory, oldest first, each deleted when confirmed, or (FORGETS = False) sent each time.
 
     `sends_early`: to a bonded collector whose CCCD it kept, it sends as soon as the link is encrypted.
     """
@@ -23,6 +23,14 @@ class StoreAndForward(MedicalDevice):
     def __init__(self, world, address: str, *, sends_early: bool = False, **options):
         self.sends_early = sends_early
         super().__init__(world, address, **options)
+
+    def to_send(self) -> list[Held]:
+        """What a collector gets now, in this order."""
+        return self.memory
+
+    def carrier(self, _held: Held) -> Characteristic:
+        """The characteristic that carries this reading."""
+        return self.measurement
 
     def on_subscribed(self, link: CollectorLink, characteristic, notify: bool, indicate: bool) -> None:
         """Begin to send."""
@@ -43,14 +51,19 @@ class StoreAndForward(MedicalDevice):
     async def _send_all(self, link: CollectorLink, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
         try:
-            while self.memory and not link.gone:
-                await self.send_held(link, self.measurement, self.memory[0])
+            gone_by: list[Held] = []
+            while not link.gone:
+                held = next((one for one in self.to_send() if one not in gone_by), None)
+                if held is None:
+                    break
+                gone_by.append(held)
+                await self.send_held(link, self.carrier(held), held)
                 await asyncio.sleep(_NEXT_DELAY_S)
             await asyncio.sleep(self.LINGER_S)
         except LinkGone:
             pass  # what is unconfirmed stays in the memory
         if not link.gone:
             self.note("hang up")
-            if not self.memory:
+            if not self.has_more():
                 self._window_until = 0.0
             await link.hang_up()
