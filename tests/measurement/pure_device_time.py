@@ -70,6 +70,7 @@ def test_date_time_states():
 def test_clock_characteristics():
     assert device_time.of_clock(b"") == (None, "absent")
     assert device_time.of_clock(b"\xea\x07\x01") == (None, "invalid")
+    assert device_time.of_clock(b"\x33" + bytes(10)) == (None, "invalid")  # 2BF2
     assert device_time.of_clock(b"\xea\x07\x01\x05\x08\x00\x09")[1] == "ok"
     assert device_time.of_clock(b"\xea\x07\x01\x05\x08\x00\x09\x01\x80\x00") == ((2026, 1, 5, 8, 0, 9), "ok")
     assert device_time.date_time((2026, 1, 5, 8, 0, 9)) == b"\xea\x07\x01\x05\x08\x00\x09"

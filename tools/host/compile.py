@@ -24,7 +24,7 @@ NOT_ON_CHIP = Path("firmware", "measurement", "names.py")
 _TABLE_READER = Path("firmware", "seal", "p256.py")  # the table lies beside it
 # Pure code that is tried octet by octet on the host: a trace names its functions, and the table of line numbers, a
 # fourteenth of flash and heap, stays here.
-_WITHOUT_LINES = ("firmware/ble/", "firmware/seal/", "firmware/measurement/")
+_WITHOUT_LINES = ("firmware/ble/", "firmware/uplink/", "firmware/seal/", "firmware/measurement/")
 _MACHINE_CODE = ("@micropython.viper", "@micropython.native", "@micropython.asm_")
 
 
