@@ -38,7 +38,7 @@ def tell(story: Story) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="telehub-") as folder, Screen(console, False, True) as screen:
         home = Home(story.seed, story.scenario, screen, heap_octets=story.heap_octets)
         try:
-            with Fut(home, screen) as fut:
+            with Fut(home) as fut:
                 return run.live_through(home, screen, fut, story.out or Path(folder), story.seed, story.scenario)
         except CommandError as error:
             return {"ok": False, "failure": error.error, "lost": 0, "doubled": 0}

@@ -20,7 +20,7 @@ from tools.backend.fut.standin.serve import Server
 from tools.backend.fut.standin.tokens import Tokens as Provided
 from tools.backend.fut.token import Provider, Secret, Tokens
 from tools.backend.store import Store
-from tools.simulator.house import HUB, ZONE, Arrival
+from tools.simulator.house import HUB, ZONE
 
 _DAYS = 3  # the story has two, and may begin late
 _TIMES = (("06:00", "11:00"), ("17:00", "20:30"))  # of a home's plan: mornings and evenings
@@ -33,10 +33,10 @@ _SERVICE = "https://{}.fut.example.test/fhir/{}/{}"
 
 
 class Fut:
-    """Made once the home has its devices; `listen()`, and `close()` at the end."""
+    """Made once the home has its devices; a context that ends with the home."""
 
-    def __init__(self, home: Any, screen: Any) -> None:
-        self._home, self._screen = home, screen
+    def __init__(self, home: Any) -> None:
+        self._home = home
         self.content = plan(home)
         checked = context.of(self.content)
         secret = secrets.token_urlsafe()
@@ -54,7 +54,7 @@ class Fut:
 
     def __enter__(self) -> "Fut":
         self._server.__enter__()
-        self._home.platform.heard.append(self._heard)
+        self._home.forward = self.forward
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -63,19 +63,13 @@ class Fut:
         self._store.close()
         self._kept.close()
 
-    def _heard(self, arrival: Arrival) -> None:
-        if arrival.name == "up":
-            self.forward()
-
-    def forward(self) -> None:
-        """Send on what there is to send."""
+    def forward(self) -> str:
+        """Send on what there is to send; what is new in FUT, in words."""
         while self._sender.round():
             pass
-        rows = self._kept.all()
-        if len(rows) > self._told:
-            names = ", ".join(f"Observation/{row.id}" for row in rows[self._told :])
-            self._screen.say(self._home.time(), f"FUT has it: {names}", "cyan")
-            self._told = len(rows)
+        new = [row.id for row in self._kept.all()][self._told :]
+        self._told += len(new)
+        return f"; in FUT: Observation/{', '.join(map(str, new))}" if new else ""
 
     def facts(self) -> dict[str, int]:
         """How far readings came."""

@@ -64,6 +64,7 @@ class Home(House):
             device: getattr(patient, what) for device, (_, what) in zip(self.devices, kit.devices, strict=True)
         }
         self._delivered_before = 0
+        self.forward: Callable[[], str] = str  # sends on what is stored, and says what became of it (fut.py)
         self.platform.heard.append(self._heard)
 
     def _heard(self, arrival: Arrival) -> None:
@@ -77,8 +78,9 @@ class Home(House):
         self.envelopes[number] = arrival.octets
         if arrival.answer is not None:
             held = decode_receipt(arrival.answer, self.enrolled.receipt_key).status
+            further = self.forward()
             if number not in self.receipts:
-                self._say(f"receipt {number}: {'held' if held else 'stored'}", "red" if held else "green")
+                self._say(f"receipt {number}: {'held' if held else 'stored'}{further}", "red" if held else "green")
             self.receipts[number] = arrival.answer
 
     # -- what people do

@@ -72,7 +72,7 @@ def command(
         screen = Screen(console, watched, as_json)
         home = Home(seed, scenario.value, screen, chosen)
         stack.callback(home.close)
-        fut = stack.enter_context(Fut(home, screen))
+        fut = stack.enter_context(Fut(home))
         page = None
         if watched and not once:
             from tools.backend.web.serve import PageServer
