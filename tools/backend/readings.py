@@ -208,6 +208,8 @@ def _judged(opened: Opened, reading: dict[str, Any], measurement: Measurement, p
         "flags": reading["flags"],
         "link": reading["link"],
         "row": reading["row"],
+        "clock": session["clock"],
+        "clock_at": None if session["clock_read_s"] is None else iso(session["clock_read_s"], "Z"),
     }
     if measurement.user is not None:
         content["user"] = measurement.user

@@ -153,23 +153,25 @@ def _found(content: dict[str, Any]) -> list[list[dict[str, Any]]]:
     ]
 
 
-def _among(mine: list[dict[str, Any]], submissions: list[list[dict[str, Any]]]) -> Created | Unknown | None:
-    matches = []
+def _among(mine: list[dict[str, Any]], submissions: list[list[dict[str, Any]]]) -> Created | None:
+    """FUT saves a submission whole or not at all: one that has only a part of this is another."""
     for submission in submissions:
         places = [next((one["fullUrl"] for one in submission if _same(own, one)), None) for own in mine]
         if all(places):
-            matches.append(tuple(str(place) for place in places))
-        elif any(places):
-            return Unknown("a part of it")
-    return Created(matches[0]) if matches else None
+            return Created(tuple(str(place) for place in places))
+    return None
 
 
 def _same(mine: dict[str, Any], theirs: dict[str, Any]) -> bool:
     """By our own identifier where FUT has kept it; else by all that makes a measurement."""
-    names = [one.get("value") for one in theirs.get("identifier", []) if one.get("system") == URI]
-    if names:
-        return mine["identifier"][0]["value"] in names
-    return _essence(mine) == _essence(theirs)
+    names, own = _names(theirs), _names(mine)
+    return own == names if names else _essence(mine) == _essence(theirs)
+
+
+def _names(resource: dict[str, Any]) -> list[str]:
+    """Our identifiers of a resource; a QuestionnaireResponse has one and no list."""
+    given = resource.get("identifier", [])
+    return [one["value"] for one in (given if isinstance(given, list) else [given]) if one.get("system") == URI]
 
 
 def _essence(resource: dict[str, Any]) -> tuple[Any, ...]:
@@ -180,6 +182,7 @@ def _essence(resource: dict[str, Any]) -> tuple[Any, ...]:
         datetime.fromisoformat(_effective(resource)),
         resource.get("device", {}).get("reference"),
         resource.get("questionnaire"),
+        simplejson.dumps(resource.get("item"), use_decimal=True, sort_keys=True),
         tuple(
             (
                 tuple(sorted((coding["system"], coding["code"]) for coding in one.get("code", {}).get("coding", ()))),

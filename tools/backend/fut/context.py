@@ -4,7 +4,7 @@
 `$.assignments[0].requests[1].version`. Unknown keys are refused: a misspelt `valid_to` would never end.
 
 To what `telehub fhir` needs may be added: "zone" (a POSIX TZ rule; Denmark's by default), and per assignment
-"link" ("any", "encrypted", "authenticated": what the plan asks of the radio).
+"link" ("any", "encrypted", "authenticated": what the plan asks of the radio) and "questionnaires".
 """
 
 import re
@@ -110,6 +110,15 @@ class Request(_Strict):
         return self.code.system, self.code.code
 
 
+class QuestionnaireRequest(_Strict):
+    """One ServiceRequest whose activity is a questionnaire."""
+
+    questionnaire: Annotated[str, Field(pattern=r"^https?://\S+$")]  # its canonical URL
+    service_request: _reference("ServiceRequest")  # type: ignore[valid-type]
+    version: Annotated[str, Field(pattern=f"^{_ID}$")]
+    timing: tuple[Timing, ...]
+
+
 class Assignment(_Strict):
     """For a time, a device (or one user of it) measures one patient for one plan."""
 
@@ -122,6 +131,7 @@ class Assignment(_Strict):
     episode_of_care: _reference("EpisodeOfCare")  # type: ignore[valid-type]
     device_reference: _reference("Device") | None  # type: ignore[valid-type]
     requests: tuple[Request, ...]
+    questionnaires: tuple[QuestionnaireRequest, ...] = ()
     link: Literal["any", "encrypted", "authenticated"] = "any"
 
     @cached_property

@@ -30,7 +30,6 @@ NEXT = {
     (SUBMITTED, "absent"): MAPPED,  # looked up, and FUT does not have it
     (SUBMITTED, "unknown"): SUBMITTED,  # no answer; look it up later
     (SUBMITTED, "refused"): HELD,
-    (SUBMITTED, "unclear"): HELD,
     (HELD, "again"): RECEIVED,  # a person says so
 }
 _SCHEMA_VERSION = 1

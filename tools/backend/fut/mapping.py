@@ -14,7 +14,7 @@ from firmware.measurement.codes import CODED
 from firmware.measurement.device_time import Zone
 from tools.backend.fut import assignment as assignments
 from tools.backend.fut import moment as moments
-from tools.backend.fut import observation, plan
+from tools.backend.fut import observation, plan, questionnaire
 from tools.backend.fut.context import Assignment, Context
 from tools.backend.fut.conversion import convert
 from tools.backend.fut.moment import Moment
@@ -101,7 +101,17 @@ def map_reading(reading: dict[str, Any], context: Context) -> Mapped:
             usage=usage,
         )
         entries.append((name, resource))
+    if reading.get("answers"):
+        entries.append(_answers(reading, assignment, moment))
     return Mapped(reading["reading"], assignment.patient, observation.parameters(entries), moment, tuple(left))
+
+
+def _answers(reading: dict[str, Any], assignment: Assignment, moment: Moment) -> tuple[str, dict[str, Any]]:
+    """What was asked beside the measurement, in the same submission."""
+    told = reading["answers"]
+    request, timing = plan.questionnaire(assignment.questionnaires, told["questionnaire"], moment.at)
+    name = observation.named(reading["reading"], told["questionnaire"])
+    return name, questionnaire.response(name, told, assignment, request, timing)
 
 
 def _check_kind(reading: dict[str, Any]) -> None:

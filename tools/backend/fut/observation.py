@@ -30,7 +30,12 @@ class Value:
 
 def identifier(reading: str, code: Code) -> str:
     """The name of what a reading says under a code."""
-    return f"urn:uuid:{uuid.uuid5(_NAMESPACE, f'{reading}|{code.system}|{code.code}')}"
+    return named(reading, f"{code.system}|{code.code}")
+
+
+def named(reading: str, what: str) -> str:
+    """A name of ours within a reading."""
+    return f"urn:uuid:{uuid.uuid5(_NAMESPACE, f'{reading}|{what}')}"
 
 
 def concept(system: str, code: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from tools.backend.fut.context import Request, Timing, moment
+from tools.backend.fut.context import QuestionnaireRequest, Request, Timing, moment
 from tools.backend.fut.reasons import Held
 from tools.backend.fut.tables import SystemCode
 
@@ -26,7 +26,9 @@ def place(requests: Iterable[Request], code: SystemCode, at: datetime) -> Place 
     asked = [request for request in requests if request.key == code]
     if not asked:
         return None
-    fits = [Place(request, timing) for request in asked for timing in [_met(request, at)] if timing is not None]
+    fits = [
+        Place(request, timing) for request in asked for timing in [met(request.timing, at)] if timing is not None
+    ]
     if not fits:
         raise Held("outside_plan")
     resolved = [one for one in fits if one.timing.type == "Resolved"]
@@ -36,13 +38,24 @@ def place(requests: Iterable[Request], code: SystemCode, at: datetime) -> Place 
     return best[0]
 
 
-def _met(request: Request, at: datetime) -> Timing | None:
+def questionnaire(
+    requests: Iterable[QuestionnaireRequest], canonical: str, at: datetime
+) -> tuple[QuestionnaireRequest, Timing]:
+    """The request that answers to this questionnaire belong to, and its time; Held where there is not just one."""
+    asked = [one for one in requests if one.questionnaire == canonical]
+    fits = [(one, timing) for one in asked for timing in [met(one.timing, at)] if timing is not None]
+    if len(fits) != 1:
+        raise Held("no_request" if not asked else "two_requests" if fits else "outside_plan", "its answers")
+    return fits[0]
+
+
+def met(timings: tuple[Timing, ...], at: datetime) -> Timing | None:
     """The time of a request that a reading at `at` meets. A request without any is ad hoc."""
-    slots = [one for one in request.timing if one.type == "Resolved" and _contains(one, at)]
+    slots = [one for one in timings if one.type == "Resolved" and _contains(one, at)]
     if slots:
         return min(slots, key=_length_s)  # of overlapping ones, that which says most
-    others = [one for one in request.timing if one.type != "Resolved"]
-    if not request.timing:
+    others = [one for one in timings if one.type != "Resolved"]
+    if not timings:
         return Timing(type="Adhoc")
     return others[0] if others else None
 

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _VALUE = r"^-?\d+(\.\d+)?(e\d+)?$"  # firmware/measurement/measurement.py, decimal_text
 
+_INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$"
+
 
 class BadReading(Exception):
     """args are the number of the line and what is wrong with it."""
@@ -34,6 +36,20 @@ class _Quantity(BaseModel):
             raise ValueError("a quantity has a value and a unit, or a reason")
 
 
+class _Item(BaseModel):
+    model_config = ConfigDict(strict=True)
+    link: str = Field(min_length=1)
+    values: list[bool | int | str | dict[str, str]]
+
+
+class _Answers(BaseModel):
+    model_config = ConfigDict(strict=True)
+    questionnaire: str
+    authored: str = Field(pattern=_INSTANT)
+    begun: str | None = Field(None, pattern=_INSTANT)
+    items: list[_Item]
+
+
 class _Reading(BaseModel):
     model_config = ConfigDict(strict=True)
     reading: str
@@ -53,6 +69,7 @@ class _Reading(BaseModel):
     offset_min: int | None = Field(None, ge=-1080, le=1080)
     link: list[str] = []
     row: str | None = None
+    answers: _Answers | None = None
 
 
 def check(content: Any) -> dict[str, Any]:

@@ -42,7 +42,6 @@ READING = {
     "out_of_range": ("beyond what the device can measure", "uden for apparatets måleområde"),
     "no_number": ("it was not told as a number", "den blev ikke givet som et tal"),
     "refused": ("FUT refused it", "FUT afviste den"),
-    "unclear_answer": ("FUT's answer cannot be understood", "FUT's svar kan ikke forstås"),
 }
 
 # Why a value stays behind while its reading goes.

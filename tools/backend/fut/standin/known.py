@@ -42,6 +42,12 @@ def of_context(content: dict[str, Any], tables: Tables, inactive: Collection[str
         known.episodes[assignment["episode_of_care"]] = assignment["patient"]
         if assignment["device_reference"]:
             known.devices.add(assignment["device_reference"])
+        for request in assignment.get("questionnaires", ()):
+            reference = request["service_request"]
+            known.questionnaires[reference] = request["questionnaire"]
+            known.requests[reference] = ServiceRequest(
+                reference, assignment["episode_of_care"], ("", ""), request["version"], reference not in inactive
+            )
         for request in assignment["requests"]:
             reference = request["service_request"]
             known.requests[reference] = ServiceRequest(

@@ -52,9 +52,8 @@ def _within(effective: str, period: dict[str, str]) -> bool:
 def _entry(row: Row, base: str, keeps_identifiers: bool) -> dict[str, Any]:
     content = dict(row.content)
     if not keeps_identifiers:  # nobody has written down whether FUT keeps a foreign one
-        content["identifier"] = [
-            {"system": "http://ehealth.sundhed.dk/id/ehealth-identifier", "value": f"{row.kind}-{row.id}"}
-        ]
+        own = {"system": "http://ehealth.sundhed.dk/id/ehealth-identifier", "value": f"{row.kind}-{row.id}"}
+        content["identifier"] = own if row.kind == "QuestionnaireResponse" else [own]
     content["id"] = str(row.id)
     return {"fullUrl": f"{base}/{row.kind}/{row.id}", "resource": content}
 
