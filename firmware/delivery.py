@@ -12,6 +12,7 @@ _VISIT_MS_MAX = const(360_000)  # the longest visit of any row, for the watchdog
 _TIME_ANSWER_MS = const(5_000)  # an untimed hub waits this long for the platform's time before it seals
 _HEALTH_MS = const(600_000)  # the platform tells silence from a patient who does not measure within 15 minutes
 _WAIT_MS_MAX = const(60_000)
+_WAIT_MS_MIN = const(1_000)  # what is due while as many as may be wait for receipts goes out no sooner
 _CONNECT_MS = const(10_000)  # TCP on a slow line
 _CONNECT_FIRST_MS = const(2_500)  # while visits wait for it: one SYN may be lost, and a device is still caught in 3 s
 
@@ -145,7 +146,7 @@ class Delivery:
                 await self._report()
             hub.forget()
             due_ms = min(self._deliveries.due_ms(plans, now_ms), hub.health.reported_ms + _HEALTH_MS - now_ms)
-            await hub.ticks.within(hub.work.wait(), max(min(due_ms, _WAIT_MS_MAX), 1))
+            await hub.ticks.within(hub.work.wait(), max(min(due_ms, _WAIT_MS_MAX), _WAIT_MS_MIN))
             await self._session.keep_alive()
 
     async def _report(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.uplink.deliveries import Deliveries
 from tools.simulator.campaign.runs import Run, live
 from tools.simulator.faults import FAULTS, swarm
 
@@ -15,6 +16,8 @@ _ROOT = Path(__file__).resolve().parents[3]
 _MONTHS, _PER_TEST, _DAYS = 100, 10, 29.0  # a day less than what may become a year
 # A week of each class alone: a seed in whose week it strikes.
 _WEEK = 8.0
+# The fewest classes that did it: held envelopes of two boots with one visit's number; two equal timeless readings.
+_ONCE_FAILED = {110: ("nightly_off", "platform_holds", "wifi"), 112: ("bond_lost", "clock_lost", "link_drop")}
 _SEEDS = range(1, 9)
 
 
@@ -39,6 +42,23 @@ def test_each_class_strikes_and_is_survived(name):
         if outcome.injected[name]:
             return
     pytest.fail(f"{name} strikes in no week")
+
+
+@pytest.mark.parametrize("seed", _ONCE_FAILED)
+def test_a_seed_that_once_failed_does_so_no_more(seed):
+    outcome = live(Run(seed, _ONCE_FAILED[seed], 30.0, chosen=True))
+    assert outcome.ok, f"{outcome.run.replay()}: {outcome.failures[0]}"
+
+
+@pytest.mark.promise("P11")
+def test_a_platform_that_answers_nothing_does_not_keep_the_hub_awake(monkeypatch):
+    """With as many envelopes on their way as may be, and another one due, the line looks again after a while."""
+    asked = []
+    due = Deliveries.next
+    monkeypatch.setattr(Deliveries, "next", lambda self, *facts: asked.append(1) or due(self, *facts))
+    outcome = live(Run(101, ("platform_down",), 8.0, chosen=True))
+    assert outcome.ok and outcome.count["taken"]
+    assert len(asked) < 3_000  # it was 15 000
 
 
 def test_a_seed_decides_everything():

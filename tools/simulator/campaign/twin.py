@@ -25,17 +25,21 @@ if TYPE_CHECKING:
 
 _MODELS = {"cuff": CUFF, "scale": SCALE, "nonin": NONIN, "oximeter": OXIMETER}
 _STAND_IN = {"plain_scale": "scale"}
+_MET_BY_READINGS = ("silent_device", "slow_device", "platform_down", "platform_late", "platform_twice", "platform_never")
+_MET_S = 300.0  # after the beginning and before the end of such a fault someone measures
+_LASTS_S_MAX = 3 * 3_600.0
 _CUT_S_MAX = 900.0  # as in the world: a cut that nothing ran into is a plug that was pulled
 _BROKER_DOWN_S = 20.0
 _PROGRESS_S = 7_200.0  # once nothing is wrong, all is with the platform within so long
 _WAKING_S = 600.0
+_LOOK_S = 30.0  # each look at the journal mounts a copy of it
 _ROUNDS = 4  # of waking devices that still hold something
 
 
 def live(run: "Run", outcome: "Outcome") -> None:
     """Live through a run on the twin, then in the world; the two must agree on what became of every reading."""
     plan = scenario(run.seed, run.faults, run.days)
-    plan = replace(plan, kit=tuple(_STAND_IN.get(name, name) for name in plan.kit))
+    plan = replace(plan, kit=tuple(_STAND_IN.get(name, name) for name in plan.kit), acts=_of_a_day(plan))
     with House(run.seed, tuple(_MODELS[name] for name in plan.kit), hub=_hub(plan)) as house:
         lived = _Twin(house, plan, outcome)
         try:
@@ -45,6 +49,27 @@ def live(run: "Run", outcome: "Outcome") -> None:
             outcome.stuck = True
         lived.close()
         _compare(lived, World(plan), outcome)
+
+
+def _of_a_day(plan: Scenario) -> tuple[Act, ...]:
+    """The acts as a day has room for them: nothing lasts for days, and what only readings meet is met by some."""
+    chance = random.Random(f"day {plan.seed}")
+    begun: dict[str, float] = {}
+    acts: list[Act] = []
+    presses: list[float] = []
+    for act in plan.acts:
+        if act.verb == "end":
+            act = act._replace(at_s=min(act.at_s, begun[act.name] + _LASTS_S_MAX))
+        if act.verb == "begin":
+            begun[act.name] = act.at_s
+        if act.name in _MET_BY_READINGS:
+            presses.append(act.at_s + (_MET_S if act.verb == "begin" else -_MET_S))
+        acts.append(act)
+    end_s = SETTLE_S + plan.days * DAY_S
+    for at_s in presses:
+        if SETTLE_S < at_s < end_s:
+            acts.append(Act(at_s, "press", str(chance.randrange(len(plan.kit))), {"user": 0}))
+    return tuple(sorted(acts, key=lambda act: act.at_s))
 
 
 def _hub(plan: Scenario) -> dict[str, Any]:
@@ -93,6 +118,7 @@ class _Twin:
             except TooLate:
                 pass
         await house.until(self._settled, _PROGRESS_S, "everything is delivered")
+        await house.until(lambda: not house.journal().waiting(), _PROGRESS_S, "every receipt is kept", _LOOK_S)
 
     async def _until(self, at_s: float) -> None:
         """Let time pass; a hub that ran into its cut gets power again."""
@@ -248,7 +274,7 @@ def _confirmation_lost(twin: _Twin, facts: dict[str, Any]) -> None:
 
 def _faults(name: str, attribute: str, value: Callable[[dict[str, Any]], Any]) -> Strike:
     def strike(twin: _Twin, facts: dict[str, Any]) -> None:
-        twin.injected[name] += bool(facts)
+        twin.injected[name] += bool(value(facts))
         for device in twin.house.devices:
             setattr(device.faults, attribute, value(facts))
 

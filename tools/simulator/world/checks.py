@@ -226,20 +226,21 @@ class Checks:
 
     def _ordered(self) -> None:
         """Per device, readings come out in the order in which they were taken."""
-        place = {
-            (device.address, octets): number
-            for device in self._world.devices
-            for number, carried in device.sent.items()
-            for octets in carried
-            if not device.kind.timeless
-        }
+        places: dict[Key, list[int]] = {}  # two true readings of a device without a time may be equal
+        for device in self._world.devices:
+            if not device.kind.timeless:
+                for number, carried in device.sent.items():
+                    for octets in carried:
+                        places.setdefault((device.address, octets), []).append(number)
         last: dict[str, int] = {}
         for one in exports.readings(self._world.platform.store):
-            at = place.get((one["device"], bytes.fromhex(one["source"][0]["hex"])))
-            if at is None or "possible_repeat" in one["flags"]:
+            numbers = places.get((one["device"], bytes.fromhex(one["source"][0]["hex"])))
+            if numbers is None or "possible_repeat" in one["flags"]:
                 continue
-            if at < last.get(one["device"], 0):
-                self.fails("P5", f"reading {at} of {one['device']} comes after {last[one['device']]}")
+            before = last.get(one["device"], 0)
+            at = next((number for number in sorted(numbers) if number >= before), numbers[0])
+            if at < before:
+                self.fails("P5", f"reading {at} of {one['device']} comes after {before}")
             last[one["device"]] = at
 
     def _complete(self) -> None:
@@ -262,11 +263,8 @@ def held_sources(octets: bytes) -> list[Key]:
         opened = decode_payload(cose.sign1(octets))
     except BadMessage:
         return []
-    devices = {session["visit"]: session["device"] for session in opened.sessions}
-    found = []
-    for entry in (*opened.readings, *opened.undecoded):
-        found.append((devices[entry["visit"]], bytes.fromhex(entry["source"][0]["hex"])))
-    return found
+    entries = (*opened.readings, *opened.undecoded)
+    return [(entry["device"], bytes.fromhex(entry["source"][0]["hex"])) for entry in entries]
 
 
 def _on_flash(world: Any) -> Counter:
