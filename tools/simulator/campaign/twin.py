@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _MODELS = {"cuff": CUFF, "scale": SCALE, "nonin": NONIN, "oximeter": OXIMETER}
 _STAND_IN = {"plain_scale": "scale"}
-_MET_BY_READINGS = ("silent_device", "slow_device", "platform_down", "platform_late", "platform_twice", "platform_never")
+_MET_BY_READINGS = (
+    "silent_device", "slow_device", "platform_down", "platform_late", "platform_twice", "platform_never",
+)  # fmt: skip
 _MET_S = 300.0  # after the beginning and before the end of such a fault someone measures
 _LASTS_S_MAX = 3 * 3_600.0
 _CUT_S_MAX = 900.0  # as in the world: a cut that nothing ran into is a plug that was pulled
