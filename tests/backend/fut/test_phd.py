@@ -9,6 +9,8 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.device import Device
 from fhir.resources.R4B.observation import Observation
 
+from firmware.measurement.codes import REASONS
+from firmware.measurement.names import STATUSES
 from tests.backend.fut import made
 from tests.backend.fut.made import quantity, reading
 from tools.backend.fut.phd import Gateway, bundle
@@ -138,9 +140,31 @@ def test_special_numbers_say_why_there_is_none(reason, code):
     assert weight["dataAbsentReason"]["coding"][0]["code"] == code
 
 
-def test_every_reason_of_ours_has_its_word():
-    from firmware.measurement.codes import REASONS
+@pytest.mark.parametrize(("kind", "code", "name", "bit"), [  # HL7/phd, CodeSystem ASN1ToHL7
+    ("blood_pressure", 150021, "improper_position", "8410608.5"),
+    ("pulse_oximetry", 150456, "sensor_displaced", "150604.2"),
+    ("pulse_oximetry_fast", 150456, "low_perfusion", "150604.10"),
+    ("blood_glucose", 160184, "strip_insertion_error", "8417752.3"),
+])  # fmt: skip
+def test_status_bits_are_the_guides(kind, code, name, bit):
+    found = made_bundle(reading([quantity(code, "1", 266016)], kind, status=[name]))
+    status = only(found, "PhdBitsEnumerationObservation")
+    assert status["code"]["coding"][0]["code"] == bit.partition(".")[0]
+    assert [part["code"]["coding"][0]["code"] for part in status["component"]] == [bit]
 
+
+def test_every_status_of_those_devices_is_the_guides_or_the_measurements_own():
+    own = {"measurement_ongoing", "early_estimate", "validated", "fully_qualified", "from_storage", "demo", "testing",
+           "calibration_ongoing", "unavailable", "questionable", "invalid"}  # fmt: skip
+    for kind, names in table()["status_bits"].items():
+        told = set()
+        for name in STATUSES[kind]:
+            told |= set(name[1]) if isinstance(name, tuple) else {name}
+        told -= {None, "pulse_range_rfu", "time_fault"} | (own if kind == "pulse_oximetry" else set())
+        assert told == set(names)
+
+
+def test_every_reason_of_ours_has_its_word():
     assert set(REASONS) == set(table()["absent"])
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from tests.backend.fut import made
 from tests.backend.fut.road import SECRET, keep, road
+from tools.backend.fut import held
 from tools.backend.fut.client import Client, Created, Unknown, Unsent
 from tools.backend.fut.ledger import Ledger, OutOfTurn
+from tools.backend.store import Store
 
 
 def test_a_reading_goes_its_way(tmp_path):
@@ -103,6 +105,40 @@ def test_what_fut_refuses_is_held_with_its_own_words(tmp_path, change, code):
         way.settle()
         assert way.ledger.counts() == {"confirmed": 1, "held": 1}
         assert ("again", "received", "admin") in way.ledger.events(entry.reading)
+
+
+def test_what_was_stored_before_there_was_a_ledger_goes_too(tmp_path):
+    store = Store(tmp_path / "store.db")
+    keep(store, made.reading(number=7, at="2026-03-02T05:00:07Z"))
+    store.close()
+    with road(tmp_path) as way:
+        way.keep(8)
+        way.settle()
+        assert way.ledger.counts() == {"confirmed": 2}
+
+
+def test_looking_for_new_readings_costs_the_same_with_a_full_store(tmp_path):
+    with road(tmp_path) as way:
+
+        def steps():
+            count = 0
+
+            def tick():
+                nonlocal count
+                count += 1
+
+            way.store.connection.set_progress_handler(tick, 1)
+            found = way.ledger.received(200)
+            way.store.connection.set_progress_handler(None, 1)
+            assert len(found) == 1
+            return count
+
+        way.keep(1)
+        few = steps()
+        way.store.rows("DELETE FROM fut_received")
+        way.keep(*range(2, 1500))
+        way.store.rows("DELETE FROM fut_received WHERE sequence <> 900")
+        assert steps() <= few * 1.1
 
 
 def test_only_what_is_held_can_be_tried_again(tmp_path):
@@ -269,3 +305,22 @@ def test_a_ledger_is_made_once(tmp_path):
         way.settle()
         assert Ledger(way.store).counts() == {"confirmed": 1}
         assert json.loads(json.dumps(way.ledger.counts())) == {"confirmed": 1}
+
+
+def test_a_person_sees_what_is_held_and_lets_it_go_on(tmp_path, capsys):
+    with road(tmp_path) as way:
+        way.keep(1, test=True)
+        way.settle()
+        name, database = made.reading(number=1)["reading"], ["--database", str(tmp_path / "store.db")]
+        assert held.main(database) == 0
+        [line] = capsys.readouterr().out.splitlines()
+        assert json.loads(line) == {
+            "reading": name, "reason": "test_data", "detail": "", "words": "test or demonstration data",
+        }  # fmt: skip
+        with pytest.raises(SystemExit):
+            held.main([*database, "--again", name])  # nobody said so
+        assert held.main([*database, "--again", name, "--by", "nurse 7"]) == 0
+        assert ("again", "received", "nurse 7") in way.ledger.events(name)
+        way.settle()
+        assert way.state(1) == "held"  # it is still test data
+        assert held.main([*database, "--again", "nothing:x:1:0", "--by", "nurse 7"]) == 1

@@ -1,9 +1,9 @@
 """received → mapped → submitted → confirmed, or held: where each reading stands on its way to FUT.
 
-A reading of the store without a row here is received. Each step is one transaction, on disk when it returns,
-and is taken only from the state that it leaves, so that of two processes one takes it. `submitted` is written
-before the call is made: after a kill -9 whatever may have reached FUT is in that state, and is looked up before
-it is ever sent again. Every step is an event that stays.
+The store's own transaction that keeps a reading makes it received (a trigger). Each step is one transaction, on
+disk when it returns, and is taken only from the state that it leaves, so that of two processes one takes it.
+`submitted` is written before the call is made: after a kill -9 whatever may have reached FUT is in that state, and
+is looked up before it is ever sent again. Every step is an event that stays.
 """
 
 import json
@@ -17,7 +17,7 @@ from tools.backend.fut.reasons import Held
 from tools.backend.store import Store
 
 MAPPED, SUBMITTED, CONFIRMED, HELD = "mapped", "submitted", "confirmed", "held"
-RECEIVED = "received"  # no row yet
+RECEIVED = "received"  # in fut_received, without a row yet
 
 # (state, event) → the next state. What is not here cannot happen.
 NEXT = {
@@ -34,6 +34,20 @@ NEXT = {
 }
 _SCHEMA_VERSION = 1
 _SCHEMA = Path(__file__).with_name("ledger.sql")
+_PLACE = ("hub", "chain", "sequence", "position")  # of a reading, as its name has them
+_FILLED = f"INSERT INTO fut_received SELECT {', '.join(_PLACE)} FROM reading"
+# The few new ones first, and then each by its key: the store's size costs nothing.
+_RECEIVED_FIRST = (
+    "SELECT reading.content, reading.held, description.octets FROM"
+    f" (SELECT * FROM fut_received ORDER BY {', '.join(_PLACE)} LIMIT ?) AS new"
+    f" JOIN reading ON {' AND '.join(f'reading.{name} = new.{name}' for name in _PLACE)}"
+    " LEFT JOIN description ON description.hub = reading.hub AND description.chain = reading.chain"
+    f" AND description.number = reading.description ORDER BY {', '.join(f'new.{name}' for name in _PLACE)}"
+)
+_TRIGGER = (
+    "CREATE TRIGGER fut_receives AFTER INSERT ON reading BEGIN INSERT INTO fut_received VALUES"
+    f" ({', '.join('NEW.' + name for name in _PLACE)}); END"
+)
 
 
 class OutOfTurn(Exception):
@@ -64,22 +78,13 @@ class Ledger:
         self.store = store
         with store.transaction():
             if not store.rows("SELECT 1 FROM sqlite_master WHERE name = 'fut_version'"):
-                for statement in _SCHEMA.read_text().split(";")[:-1]:
+                for statement in (*_SCHEMA.read_text().split(";")[:-1], _FILLED, _TRIGGER):
                     store.rows(statement)
                 store.rows("INSERT INTO fut_version (version) VALUES (?)", (_SCHEMA_VERSION,))
 
     def received(self, most: int) -> list[dict[str, Any]]:
-        """Readings of the store that nobody has looked at yet, in the order of taking."""
-        rows = self.store.rows(
-            "SELECT reading.content, reading.held, reading.capture, description.octets FROM reading"
-            " LEFT JOIN fut ON fut.reading = reading.hub || ':' || reading.chain || ':' || reading.sequence || ':'"
-            " || reading.position"
-            " LEFT JOIN description ON description.hub = reading.hub AND description.chain = reading.chain"
-            " AND description.number = reading.description"
-            " WHERE fut.reading IS NULL ORDER BY reading.hub, reading.arrived_s, reading.capture, reading.position"
-            " LIMIT ?",
-            (most,),
-        )
+        """Readings of the store that nobody has looked at yet, hub by hub in the order of sealing."""
+        rows = self.store.rows(_RECEIVED_FIRST, (most,))
         return [
             json.loads(row["content"]) | {"model": model_of(row["octets"]), "held": row["held"]} for row in rows
         ]
@@ -113,6 +118,10 @@ class Ledger:
         with self.store.transaction():
             sql = f"INSERT INTO fut ({names}) VALUES ({marks}) ON CONFLICT (reading) DO NOTHING RETURNING reading"
             if self.store.rows(sql, tuple(row.values())):  # else another worker was first
+                self.store.rows(
+                    f"DELETE FROM fut_received WHERE {' AND '.join(f'{name} = ?' for name in _PLACE)}",
+                    reading["reading"].split(":"),
+                )
                 self._note(reading["reading"], event, str(row["state"]), detail, now_s)
 
     def claim(self, entry: Entry, due_s: float) -> None:
@@ -148,6 +157,7 @@ class Ledger:
             row = self.store.one("DELETE FROM fut WHERE reading = ? AND state = ? RETURNING reading", (reading, HELD))
             if row is None:
                 raise OutOfTurn(reading, "again")
+            self.store.rows("INSERT INTO fut_received VALUES (?, ?, ?, ?)", reading.split(":"))
             self._note(reading, "again", RECEIVED, who, now_s)
 
     def _note(self, reading: str, event: str, state: str, detail: str, now_s: float) -> None:

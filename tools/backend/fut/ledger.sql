@@ -1,4 +1,8 @@
 CREATE TABLE fut_version (version INTEGER NOT NULL);
+CREATE TABLE fut_received (
+  hub TEXT NOT NULL, chain TEXT NOT NULL, sequence INTEGER NOT NULL, position INTEGER NOT NULL,
+  PRIMARY KEY (hub, chain, sequence, position)
+);
 CREATE TABLE fut (
   reading TEXT PRIMARY KEY, hub TEXT NOT NULL, capture INTEGER NOT NULL, state TEXT NOT NULL,
   reason TEXT NOT NULL, detail TEXT NOT NULL, body TEXT, patient TEXT, taken TEXT, correction_ms INTEGER,

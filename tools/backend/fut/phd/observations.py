@@ -65,7 +65,9 @@ def observations(around: Around) -> list[tuple[str, dict[str, Any]]]:
             profile = "PhdCodedEnumerationObservation" if row.get("unit") == CODED else "PhdNumericObservation"
             told = _told(row, around.reading["flags"])
             found.append((str(row["code"]), _base(around, row["code"], profile) | told))
-    bits = [(name, table()["status_bits"][name]) for name in around.reading["status"] if name in table()["status_bits"]]
+    kind = "pulse_oximetry" if around.reading["kind"].startswith("pulse_oximetry") else around.reading["kind"]
+    known = table()["status_bits"].get(kind, {})
+    bits = [(name, known[name]) for name in around.reading["status"] if name in known]
     if bits:
         found.append(("status", _status(around, bits)))
     return found
