@@ -1,6 +1,7 @@
 """A reading becomes what FUT takes: judged by a checker that knows the guide, not the mapper, and by the stand-in."""
 
 import json
+import shutil
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.backend.fut import made
 from tests.backend.fut.checker import problems
 from tests.backend.fut.made import assignment, made_context, quantity, reading, request
+from tools.backend.fut import tables
 from tools.backend.fut.mapping import map_reading
 from tools.backend.fut.reasons import Held
 from tools.backend.fut.standin import rules
@@ -184,6 +186,20 @@ def test_codes_outside_of_the_release_are_refused_by_name():
     assert held(glucose, made_context()) == "code_not_in_ig"
     flow = reading([quantity(152584, "400", 265216)], "spirometry")
     assert held(flow, made_context()) == "code_not_in_ig"
+
+
+def test_a_new_release_is_a_new_file_and_nothing_else(tmp_path, monkeypatch):
+    shutil.copytree(tables._FOLDER, tmp_path / "tables")
+    guide = json.loads((tmp_path / "tables/ig/8.0.0.json").read_text())
+    unit = ["mmol/L", "http://unitsofmeasure.org", "mmol/L"]
+    row = {"system": made.NPU, "code": "NPU22089", "display": "P(kB)—Glucose", "unit": unit, "type": "decimal"}
+    guide["observation_codes"].append(row)
+    (tmp_path / "tables/ig/99.0.0.json").write_text(json.dumps(guide))
+    monkeypatch.setattr(tables, "_FOLDER", tmp_path / "tables")
+    context = made_context(assignment(request("NPU22089")), ig="99.0.0")
+    for value, mdc_unit, expected in (("5.4", 266866, "5.4"), ("97", 264274, "5.38")):  # 5.3842 by 180.156 g/mol
+        body = map_reading(reading([quantity(160184, value, mdc_unit)], "blood_glucose"), context).body
+        assert f'"value": {expected}, "unit": "mmol/L"' in body
 
 
 def test_a_unit_without_a_listed_conversion_is_never_guessed():

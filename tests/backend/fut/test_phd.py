@@ -13,8 +13,11 @@ from firmware.measurement.codes import REASONS
 from firmware.measurement.names import STATUSES
 from tests.backend.fut import made
 from tests.backend.fut.made import quantity, reading
+from tests.backend.fut.road import keep
 from tools.backend.fut.phd import Gateway, bundle
+from tools.backend.fut.phd.__main__ import main
 from tools.backend.fut.phd.words import table
+from tools.backend.store import Store
 
 MDC = "urn:iso:std:iso:11073:10101"
 PROFILE = "http://hl7.org/fhir/uv/phd/StructureDefinition/"
@@ -194,3 +197,16 @@ def test_a_resend_has_the_same_name_and_another_measurement_another():
 def test_the_same_reading_gives_the_same_octets():
     one = reading(made.BLOOD_PRESSURE, "blood_pressure")
     assert made_bundle(one) == made_bundle(one)
+
+
+def test_a_stores_readings_come_out_a_bundle_a_line(tmp_path, capsys):
+    store = Store(tmp_path / "store.db")
+    for number in (1, 2):
+        keep(store, reading(number=number, at=f"2026-03-02T06:0{number}:00Z"), held="bond" if number == 2 else "")
+    arguments = ["--database", str(tmp_path / "store.db"), "--hub", made.HUB, "--patient", "logical-7"]
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        Bundle.model_validate_json(line)
+        assert '"logical-7"' in line

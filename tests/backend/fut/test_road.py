@@ -293,6 +293,29 @@ def test_a_broken_call_may_have_arrived(tmp_path, error):
     assert isinstance(client.submit(body), Unknown)
 
 
+def test_an_answer_without_an_end_is_no_answer(tmp_path):
+    client, body = answered(tmp_path, lambda request: httpx.Response(200, content=b"[" * (9 << 20)))
+    assert isinstance(client.submit(body), Unknown)
+    assert isinstance(client.find(body), Unknown)
+
+
+def test_an_answer_that_comes_after_another_worker_found_it_changes_nothing(tmp_path):
+    with road(tmp_path) as way:
+        way.keep(1)
+        submit, other = way.client.submit, way.another()
+
+        def slowly(body):
+            outcome = submit(body)
+            way.now_s += 200
+            other._look_up(way.ledger.due("submitted", way.now_s, 1)[0])
+            return outcome
+
+        way.client.submit = slowly
+        way.sender.round()
+        assert [event for event, _, _ in way.ledger.events(made.reading(number=1)["reading"])][-1] == "found"
+        assert way.state(1) == "confirmed"
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"entry": [{"resource": 1}]}', "[" * 100_000])
 def test_a_search_that_cannot_be_read_proves_no_absence(tmp_path, text):
     client, body = answered(tmp_path, lambda request: httpx.Response(200, text=text))

@@ -76,6 +76,18 @@ def without_episode(resource):
     resource["extension"] = [one for one in resource["extension"] if "valueReference" not in one]
 
 
+TAG = {"system": "http://ehealth.sundhed.dk/cs/ehealth-system", "code": "xa"}
+
+
+def reuse(body, **changes):
+    policy = "http://ehealth.sundhed.dk/policy/ehealth/reuse-of-measurement-chosen-by-citizen"
+    one = {
+        "resourceType": "Provenance", "policy": [policy], "target": [{"reference": entries(body)[0]["fullUrl"]}],
+        "entity": [{"role": "source", "what": {"reference": "https://measurement.fut.example.test/fhir/Observation/1"}}],
+    }  # fmt: skip
+    entries(body).append({"fullUrl": "urn:uuid:7", "resource": one | changes})
+
+
 def first(body):
     return entries(body)[0]["resource"]  # the pulse
 
@@ -115,9 +127,14 @@ REFUSED = {
         lambda b: with_timing(first(b), "Adhoc", start="2026-03-02T06:00:00+01:00", end="2026-03-02T07:00:00+01:00"),
         lambda b: with_timing(first(b), "Unresolved", end="2026-03-02T07:00:00+01:00"),
     ],
+    "INPUT_PROVENANCE_INVALID_POLICY": [lambda b: reuse(b, policy=["http://other"]), lambda b: reuse(b, policy=[])],
+    "INPUT_PROVENANCE_NOT_SINGLE_TARGET": [lambda b: reuse(b, target=[])],
+    "INPUT_PROVENANCE_NOT_SINGLE_ENTITY": [lambda b: reuse(b, entity=[])],
+    "INPUT_PROVENANCE_REFERENCE_MISSING": [lambda b: reuse(b, target=[{"reference": "urn:uuid:9"}])],
     # What FUT's validator finds has no code of FUT's.
     "": [
         lambda b: first(b).pop("basedOn"),
+        lambda b: first(b)["meta"].update(tag=[TAG]),
         lambda b: first(b)["basedOn"].append(first(b)["basedOn"][0]),
         lambda b: first(b)["basedOn"].__setitem__(0, {"reference": made.REQUEST + "9"}),
         lambda b: first(b).pop("effectiveDateTime"),

@@ -11,7 +11,7 @@ observation  the resources
 mapping      reading + context → Parameters, or a reason: pure
 questionnaire, phd   the other shapes: answers, and the HL7 Personal Health Device bundle
 ledger       received → mapped → submitted → confirmed, or held; survives kill -9
-token, client, sender   the road to FUT
+call, token, client, sender   the road to FUT
 command      `telehub fhir`
 forward      the forwarder beside the receiver: `telehub backend --fut FILE`
 standin      a FUT of our own that refuses as FUT refuses; kills: both killed at random moments

@@ -8,20 +8,18 @@ from typing import Any
 import httpx
 import simplejson
 
+from tools.backend.fut.call import Answer, post
 from tools.backend.fut.observation import URI
 from tools.backend.fut.token import NoToken, Tokens
 
-# A gateway gives up on its service after a minute; who waits longer waits for nobody.
-TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=10.0, pool=5.0)
+_CREATED_OCTETS_MAX = 1 << 20  # a few kB for each resource
+_FOUND_OCTETS_MAX = 8 << 20  # what one patient has measured within the seconds that are asked for
 _TEXT_MAX = 500  # of FUT's own words that are kept for a person
 _RETRY_AFTER_S_MAX = 3600.0
 _SECOND = timedelta(seconds=1)
 _HEADERS = {
     "content-type": "application/fhir+json; charset=UTF-8",
     "accept": "application/fhir+json",
-    # A connection for each call: an answer that comes twice would be taken for the next call's, which it does not
-    # name, and a measurement for confirmed or absent that is not.
-    "connection": "close",
 }
 
 
@@ -66,10 +64,10 @@ class Client:
     def submit(self, body: str) -> Outcome:
         """POST $submit-measurement, once."""
         resources = _resources(simplejson.loads(body, use_decimal=True))
-        answer = self._post("/$submit-measurement", body, resources)
-        if not isinstance(answer, httpx.Response):
+        answer = self._post("/$submit-measurement", body, resources, _CREATED_OCTETS_MAX)
+        if not isinstance(answer, Answer):
             return answer
-        status = answer.status_code
+        status = answer.status
         if status in (401, 429):  # turned away at the door
             self._tokens.forget()
             return Unsent(f"HTTP {status}", _retry_after_s(answer))
@@ -95,26 +93,28 @@ class Client:
                 *({"name": "based-on", "valueReference": one["basedOn"][0]} for one in mine),
             ],
         }
-        answer = self._post("/$search-measurements", simplejson.dumps(question), mine)
-        if not isinstance(answer, httpx.Response):
+        answer = self._post("/$search-measurements", simplejson.dumps(question), mine, _FOUND_OCTETS_MAX)
+        if not isinstance(answer, Answer):
             return Unknown(answer.text)
-        if answer.status_code == 401:
+        if answer.status == 401:
             self._tokens.forget()
-        if answer.status_code != 200:
-            return Unknown(f"HTTP {answer.status_code}")
+        if answer.status != 200:
+            return Unknown(f"HTTP {answer.status}")
         try:
             return _among(mine, _found(simplejson.loads(answer.text, use_decimal=True)))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return Unknown("an answer that is no Bundle of Bundles")
 
-    def _post(self, path: str, body: str, resources: list[dict[str, Any]]) -> "httpx.Response | Unsent | Unknown":
+    def _post(
+        self, path: str, body: str, resources: list[dict[str, Any]], octets_max: int
+    ) -> Answer | Unsent | Unknown:
         patient, episode = resources[0]["subject"]["reference"], _episode(resources[0])
         try:
             headers = _HEADERS | {"authorization": self._tokens.bearer(patient, episode)}
         except NoToken as problem:
             return Unsent("no token: " + ", ".join(problem.args))
         try:
-            return self._http.post(self._base + path, content=body.encode(), headers=headers)
+            return post(self._http, self._base + path, octets_max, headers, content=body.encode())
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             return Unsent(type(error).__name__)
         except httpx.HTTPError as error:
@@ -134,10 +134,10 @@ def _effective(resource: dict[str, Any]) -> str:
     return effective
 
 
-def _created(answer: httpx.Response, count: int) -> Created | None:
+def _created(answer: Answer, count: int) -> Created | None:
     """The locations, when every resource was created."""
     try:
-        rows = [entry["response"] for entry in answer.json()["entry"]]
+        rows = [entry["response"] for entry in simplejson.loads(answer.text)["entry"]]
         locations = tuple(row["location"] for row in rows if row["status"].startswith("201"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -193,11 +193,11 @@ def _essence(resource: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _told(answer: httpx.Response) -> str:
+def _told(answer: Answer) -> str:
     """FUT's error code and text, as short as a person needs."""
-    words = [f"HTTP {answer.status_code}"]
+    words = [f"HTTP {answer.status}"]
     try:
-        for issue in answer.json().get("issue", []):
+        for issue in simplejson.loads(answer.text).get("issue", []):
             words += [coding["code"] for coding in issue.get("details", {}).get("coding", [])]
             words.append(issue.get("diagnostics") or issue.get("details", {}).get("text") or "")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -205,6 +205,6 @@ def _told(answer: httpx.Response) -> str:
     return ": ".join(word for word in map(str, words) if word)[:_TEXT_MAX]
 
 
-def _retry_after_s(answer: httpx.Response) -> float:
+def _retry_after_s(answer: Answer) -> float:
     text = answer.headers.get("retry-after", "")
     return min(float(text), _RETRY_AFTER_S_MAX) if text.isascii() and text.isdigit() else 0.0

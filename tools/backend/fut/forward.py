@@ -17,7 +17,8 @@ from typing import Annotated, Literal
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tools.backend.fut.client import TIMEOUT, Client
+from tools.backend.fut.call import TIMEOUT
+from tools.backend.fut.client import Client
 from tools.backend.fut.context import BadContext, Context, read
 from tools.backend.fut.ledger import Ledger
 from tools.backend.fut.sender import USUAL, Patience, Sender

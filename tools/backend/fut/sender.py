@@ -9,6 +9,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from tools.backend.fut.ledger import MAPPED, SUBMITTED, Entry, Ledger, OutOfTurn
 from tools.backend.fut.mapping import map_reading
 from tools.backend.fut.reasons import Held
 
-# Longer than a call may be under way (client.TIMEOUT: 5 + 10 + 60 s): later nothing of it can still arrive.
+# Longer than a call may be under way (call.CALL_S_MAX, 75 s): later nothing of it can still arrive.
 SETTLE_S = 120.0
 _FIRST_WAIT_S, _WAIT_S_MAX = 2.0, 900.0  # "not now" is asked again within a quarter of an hour
 _DOUBLINGS_MAX = 12
@@ -93,7 +94,13 @@ class Sender:
         return self._apply(entry, self._client.submit(entry.body))
 
     def _apply(self, entry: Entry, outcome: Outcome) -> bool:
+        """Write down what came of a call. Where another worker has found it meanwhile, that stands."""
         now_s = self._clock()
+        with suppress(OutOfTurn):
+            self._write(entry, outcome, now_s)
+        return isinstance(outcome, Created | Refused)
+
+    def _write(self, entry: Entry, outcome: Outcome, now_s: float) -> None:
         if isinstance(outcome, Created):
             self.ledger.step(entry.reading, "created", now_s, **_located(outcome))
         elif isinstance(outcome, Refused):
@@ -105,7 +112,6 @@ class Sender:
         else:
             due_s = now_s + self._patience.settle_s
             self.ledger.step(entry.reading, "unknown", now_s, outcome.text, due_s=due_s)
-        return isinstance(outcome, Created | Refused)
 
     def _look_up(self, entry: Entry) -> bool:
         now_s = self._clock()
@@ -116,12 +122,13 @@ class Sender:
         assert entry.body is not None
         found = self._client.find(entry.body)
         now_s = self._clock()
-        if isinstance(found, Created):
-            self.ledger.step(entry.reading, "found", now_s, **_located(found))
-        elif isinstance(found, Unknown):
-            self.ledger.step(entry.reading, "unknown", now_s, found.text, due_s=now_s + self._wait_s(entry))
-        else:
-            self.ledger.step(entry.reading, "absent", now_s, due_s=now_s + self._wait_s(entry))
+        with suppress(OutOfTurn):
+            if isinstance(found, Created):
+                self.ledger.step(entry.reading, "found", now_s, **_located(found))
+            elif isinstance(found, Unknown):
+                self.ledger.step(entry.reading, "unknown", now_s, found.text, due_s=now_s + self._wait_s(entry))
+            else:
+                self.ledger.step(entry.reading, "absent", now_s, due_s=now_s + self._wait_s(entry))
         return not isinstance(found, Unknown)
 
     def _wait_s(self, entry: Entry) -> float:

@@ -4,6 +4,7 @@ Cached until shortly before it ends, renewed when FUT says 401. The secret comes
 file that only its owner may read; neither it nor a token is ever part of a text.
 """
 
+import json
 import os
 import stat
 import time
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+
+from tools.backend.fut.call import post
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
@@ -122,19 +125,16 @@ class Tokens:
         asked, asked_s = form["grant_type"], self._clock()
         identity = {"client_id": self._provider.client, "client_secret": self._provider.secret.reveal()}
         try:
-            answer = self._http.post(
-                self._provider.endpoint,
-                data=form | identity | dict(self._provider.extra),
-                headers={"connection": "close"},  # as client.py says: no answer may be another question's
-            )
+            everything = form | identity | dict(self._provider.extra)
+            answer = post(self._http, self._provider.endpoint, _ANSWER_OCTETS_MAX, {}, data=everything)
         except httpx.HTTPError as error:
             raise NoToken(asked, type(error).__name__) from None
-        if answer.status_code != 200 or len(answer.content) > _ANSWER_OCTETS_MAX:
-            raise NoToken(asked, f"HTTP {answer.status_code}")
+        if answer.status != 200:
+            raise NoToken(asked, f"HTTP {answer.status}")
         try:
-            content = answer.json()
+            content = json.loads(answer.text)
             text, life_s = content["access_token"], float(content.get("expires_in", _LIFE_S + _EARLY_S))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise NoToken(asked, "no token in the answer") from None
         if not isinstance(text, str) or not text.isascii() or not text.isprintable() or not text:
             raise NoToken(asked, "no token in the answer")

@@ -10,7 +10,8 @@ import httpx
 
 from firmware.measurement.device_time import Zone
 from tools.backend.fut import context, moment
-from tools.backend.fut.client import TIMEOUT, Client
+from tools.backend.fut.call import TIMEOUT
+from tools.backend.fut.client import Client
 from tools.backend.fut.ledger import CONFIRMED, HELD, Ledger
 from tools.backend.fut.sender import Sender
 from tools.backend.fut.standin.desk import Desk

@@ -28,9 +28,16 @@ _TEXTS = {
     "MORE_THAN_ONE_DEVICE_QUALITY": "Only one device quality allowed for each observation/media",
     "INVALID_RESOLVED_TIMING": "ResolvedTiming must have either type=Resolved and start/end or"
     " type=Unresolved/Adhoc/Extra and no start/end",
+    "INPUT_PROVENANCE_INVALID_POLICY": "Submitted provenances should use the policy"
+    " 'Reuse of measurement chosen by citizen'",
+    "INPUT_PROVENANCE_REFERENCE_MISSING": "EHealthProvenance resource is referencing {} but it is not provided as"
+    " part of the input.",
+    "INPUT_PROVENANCE_NOT_SINGLE_TARGET": "Provenance.target should have exactly one reference.",
+    "INPUT_PROVENANCE_NOT_SINGLE_ENTITY": "Provenance.entity should have exactly one reference.",
     "INVALID_QUESTIONNAIRE_REFERENCE": "Questionnaire reference with id {} is unexpected. Expected questionnaire"
     " reference to match questionnaire reference of related ActivityDefinition with id {}.",
 }
+_REUSE = "http://ehealth.sundhed.dk/policy/ehealth/reuse-of-measurement-chosen-by-citizen"
 _MEASUREMENTS = {"Observation": "final", "QuestionnaireResponse": "completed", "Media": "completed"}
 
 
@@ -67,10 +74,12 @@ def _refusals(bundle: dict[str, Any], known: Known) -> Iterator[Refusal]:
     measured = [one for one in resources if one.get("resourceType") in _MEASUREMENTS]
     if not measured:
         yield refused("INPUT_BUNDLE_CONTAINS_NONE_OF_EXPECTED_RESOURCES")
+    yield from _provenance(entries)
     yield from _entries(entries)
     yield from _statuses(measured)
     yield from _same(measured, known)
     for one in measured:
+        yield from _tags(one)
         yield from _timing(one)
         yield from _device_quality(one)
         yield from _request(one, known)
@@ -111,6 +120,31 @@ def _same(measured: list[dict[str, Any]], known: Known) -> Iterator[Refusal]:
             yield Refusal("", f"EpisodeOfCare {episode} does not exist")
         elif known.episodes[episode] != patient:
             yield refused("DIFFERENT_PATIENT_REFERENCE")
+
+
+def _tags(one: dict[str, Any]) -> Iterator[Refusal]:
+    """FUT adds the episode's own system tags; one that the episode lacks denies the request. Ours have none."""
+    for tag in one.get("meta", {}).get("tag", []):
+        if tag.get("system") == "http://ehealth.sundhed.dk/cs/ehealth-system":
+            yield Refusal("", f"the episode of care has no system tag {tag.get('code')}")
+
+
+def _provenance(entries: list[dict[str, Any]]) -> Iterator[Refusal]:
+    """Submitted ones tell of reuse alone."""
+    names = {entry.get("fullUrl") for entry in entries}
+    for one in (entry.get("resource", {}) for entry in entries):
+        if one.get("resourceType") != "Provenance":
+            continue
+        if one.get("policy") != [_REUSE]:
+            yield refused("INPUT_PROVENANCE_INVALID_POLICY")
+        targets = [target.get("reference") for target in one.get("target", [])]
+        if len(targets) != 1:
+            yield refused("INPUT_PROVENANCE_NOT_SINGLE_TARGET")
+        if len(one.get("entity", [])) != 1:
+            yield refused("INPUT_PROVENANCE_NOT_SINGLE_ENTITY")
+        for target in targets:
+            if target not in names:
+                yield refused("INPUT_PROVENANCE_REFERENCE_MISSING", str(target))
 
 
 def _timing(one: dict[str, Any]) -> Iterator[Refusal]:
