@@ -156,22 +156,22 @@ class Recovery:
         return heads[at] in (0, generation) or not self._vouched(lane, generation)
 
     def _prepared(self, lane, generation):
-        """Yield (generation, first clean unit or 0) of what was prepared beyond this one.
+        """Yield the generations beyond this one that are as they were prepared, up to the first that is not.
 
-        A lane is written in order: behind a sector that nobody has touched all are as they were prepared.
+        From that one on they are prepared again: what is torn or rotten there would keep room from visits for as long
+        as none comes. A lane is written in order: behind a sector that nobody has touched none was touched.
         """
         heads = self._heads[lane]
         untouched = False
         for ahead in range(generation + 1, max(heads) + 1):
-            clean = 0
-            if heads[ahead % len(heads)] == ahead:
-                if not untouched:
-                    self._whole(lane, ahead)
-                    clean = self._sectors.first_clean(lane, ahead, HEAD) % UNITS
-                    untouched = clean == HEAD
-                elif self._vouched(lane, ahead):
-                    clean = HEAD
-            yield ahead, clean
+            if heads[ahead % len(heads)] != ahead or (untouched and not self._vouched(lane, ahead)):
+                break
+            if not untouched:
+                self._whole(lane, ahead)
+                if self._sectors.first_clean(lane, ahead, HEAD) != HEAD:
+                    break
+                untouched = True
+            yield ahead
 
     # main lane
 
@@ -183,8 +183,8 @@ class Recovery:
         main.ready_end = main.generation + 1
         if not newest:
             return 0
-        for ahead, clean in self._prepared(MAIN, newest):
-            main.start[ahead % main.count] = clean or 255
+        for ahead in self._prepared(MAIN, newest):
+            main.start[ahead % main.count] = HEAD
             main.ready_end = ahead + 1
         end, closed = HEAD, False
         self._whole(MAIN, newest)
@@ -197,11 +197,11 @@ class Recovery:
         return newest
 
     def _follows(self, newest):
-        """Whether the sector after a closed one is as it was prepared: it was to be opened, and nothing stood in it."""
+        """Whether the sector after a closed one holds nothing but what a cut while it was opened tore."""
         main, heads = self._main, self._heads[MAIN]
         for ahead in range(newest + 1, newest + main.count):
             if heads[ahead % main.count] in (0, ahead):  # else it could not be erased, and was passed over
-                return heads[ahead % main.count] == ahead and main.start[ahead % main.count] != 255
+                return heads[ahead % main.count] == ahead and self._sectors.first_clean(MAIN, ahead, HEAD) != UNITS
         return False
 
     def _newest_snapshot(self):
@@ -309,8 +309,8 @@ class Recovery:
             lane.at = sectors.first_clean(CAPTURES, newest, end)
             lane.set_prefix(newest, sectors.prefix(CAPTURES, newest))
         lane.ready_end = lane.generation + 1
-        for ahead, clean in prepared:
-            lane.hand_over(ahead, sectors.prefix(CAPTURES, ahead), clean or 255)
+        for ahead in prepared:
+            lane.hand_over(ahead, sectors.prefix(CAPTURES, ahead), HEAD)
         return newest
 
     def _note(self, name):

@@ -386,3 +386,23 @@ def test_a_receipt_outlives_its_plan_though_a_cut_tore_the_snapshot_between():
         while journal.tidy():
             pass
         assert Journal(flash.copy(), random.Random(3).randbytes).waiting() == 0
+
+
+@pytest.mark.promise("P11")
+def test_rot_in_sectors_that_lie_ready_takes_no_room_from_visits():
+    """Seed 161 of the campaign: with no capture the lane never moved on, and with no room no device was visited."""
+    flash = Nor(11, seed=5)
+    journal = Journal(flash, random.Random(5).randbytes)
+    while journal.tidy():
+        pass
+    room, lane = journal.room(), journal._captures
+    assert lane.ready_end > lane.generation + 2
+    for generation in range(lane.generation + 1, lane.ready_end):
+        sector = journal._sectors.sector(0, generation)
+        flash.rot(sector * 4096 + 3900, 0x20)
+    main = journal._main
+    flash.rot(journal._sectors.sector(1, main.generation + 1) * 4096 + 3900, 0x20)
+    journal = Journal(flash, random.Random(6).randbytes)
+    while journal.tidy():
+        pass
+    assert journal.room() >= room - 512 and journal.may_visit() and not journal.notes

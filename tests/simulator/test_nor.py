@@ -130,3 +130,17 @@ def test_faults_are_those_of_chips():
         flash.erase(0)
     flash.rot(0, 0xFF)
     assert flash.image()[0] == 0xFE
+
+
+def test_a_ruined_sector_takes_what_it_can_and_is_whole_after_an_erase():
+    """The software cannot know that its sector became rubbish: it learns it from what it reads back."""
+    chip = Nor(6, seed=3)
+    chip.program(0, bytes(range(16)))
+    chip.ruin(0)
+    before = chip.image()[16:32]
+    chip.program(16, b"\x0f" * 16)
+    assert chip.image()[16:32] == bytes(octet & 0x0F for octet in before) != b"\x0f" * 16
+    with pytest.raises(Misuse):
+        chip.program(16, bytes(16))
+    chip.erase(0)
+    chip.program(0, bytes(16))

@@ -13,6 +13,7 @@ from pathlib import Path
 UNIT_OCTETS = 16  # flash encryption of the ESP32-S3 works in blocks of 16 octets (AES-XTS)
 _PAGE_OCTETS = 256
 _EIO = 5
+_USED, _RUINED = 1, 2  # of a unit: programmed since its erase; rubbish of the chip's own making, which nobody asked for
 
 
 class PowerCut(BaseException):
@@ -38,7 +39,7 @@ class Nor:
         self._cells = bytearray(self._blank if image is None else image)
         if len(self._cells) != size or erased not in ("ff", "noise"):
             raise ValueError("image or mode")
-        # one octet per unit: 1 once a program or a torn erase has touched it
+        # one octet per unit: 0 until a program or a torn erase has touched it
         units = range(0, size, UNIT_OCTETS)
         self._used = bytearray(self._cells[at : at + 16] != self._blank[at : at + 16] for at in units)
         self.programmed_octets = self.programs = self.erases = self.reads = self.read_octets = 0
@@ -71,7 +72,7 @@ class Nor:
         if at < 0 or at + len(octets) > len(self._cells):
             raise Misuse("program outside", at, len(octets))
         for unit in range(at // UNIT_OCTETS, (at + len(octets)) // UNIT_OCTETS):
-            if self._used[unit]:
+            if self._used[unit] == _USED:
                 raise Misuse("unit programmed twice", unit * UNIT_OCTETS)
         if self._refused_programs:
             self._refused_programs -= 1
@@ -82,6 +83,8 @@ class Nor:
         if self.silent:
             self.silent -= 1
             return
+        if _RUINED in self._used[at // UNIT_OCTETS : (at + len(octets)) // UNIT_OCTETS]:
+            octets = bytes(old & new for old, new in zip(self._cells[at : at + len(octets)], octets, strict=True))
         self._store(at, octets)
         if self._cut_octet is not None:
             self._cut_octet -= len(octets)
@@ -142,7 +145,7 @@ class Nor:
         start = sector * self.sector_octets
         self._cells[start : start + self.sector_octets] = self._chance.randbytes(self.sector_octets)
         count = self.sector_octets // UNIT_OCTETS
-        self._used[start // UNIT_OCTETS : start // UNIT_OCTETS + count] = b"\1" * count
+        self._used[start // UNIT_OCTETS : start // UNIT_OCTETS + count] = bytes([_RUINED]) * count
 
     # images
 
