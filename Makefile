@@ -30,6 +30,12 @@ check: set-up ## idiom, types, and the chip's compiler over everything that goes
 	@.venv/bin/python -m mypy
 	@.venv/bin/python -m tools.host.compile
 
+campaign: set-up ## a thousand months at home with everything going wrong (ARGS="--seeds 5001-6000")
+	@.venv/bin/telehub campaign --seeds 1-1000 $(ARGS)
+
+mutants: set-up ## break each protective line, and see which tests say so (ARGS="journal --survivors")
+	@.venv/bin/python -m tools.host.mutants $(ARGS)
+
 fuzz: set-up ## random octets, led by coverage, through every decoder (ARGS="--seconds 600")
 	@.venv/bin/python -m tools.host.fuzz $(ARGS)
 
