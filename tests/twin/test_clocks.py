@@ -220,3 +220,28 @@ def test_what_was_kept_before_the_first_time_is_timed_afterwards(home):
     assert hub_time.tzinfo == UTC
     assert timedelta(0) <= hub_time - shown_at < timedelta(seconds=30)
     assert homes.books(house) == (0, 0, 0)
+
+
+@pytest.mark.promise("P9", "P11")
+@pytest.mark.parametrize("before_ms", [300, 1000, 1800, 2600])
+def test_the_counter_of_milliseconds_wraps_within_a_visit_and_nobody_notices(home, before_ms):
+    """After 12 days on the chip."""
+    wraps_ms = 1 << 30
+    house = home(CUFF, hub={"hub": {"ticks_start": wraps_ms - 900_000}})
+    device = house.devices[0]
+
+    async def story():
+        await homes.measure(house, device, readings.blood_pressure(120, 82, 97, 71))
+        await asyncio.sleep((wraps_ms - before_ms - house.hub.chip_ms()) / 1000)
+        await homes.measure(house, device, readings.blood_pressure(121, 82, 97, 71))
+        await asyncio.sleep(60)
+        await homes.measure(house, device, readings.blood_pressure(122, 82, 97, 71))
+        await homes.delivered(house)
+
+    house.world.run(story())
+    assert house.hub.chip_ms() > wraps_ms
+    assert homes.books(house) == (0, 0, 0) and not house.hub.crashes
+    for one in homes.stored(house):
+        shown = datetime.fromisoformat(one["device_time"]).replace(tzinfo=_COPENHAGEN)
+        assert abs(datetime.fromisoformat(one["hub_time"]) - shown) < timedelta(seconds=10)
+        assert abs(one["skew_ms"]) < 5_000

@@ -229,3 +229,15 @@ def test_a_forked_chip_keeps_what_was_torn_and_goes_its_own_way():
     other.program(64, bytes(16))
     chip.program(64, b"\x55" * 16)
     assert other.image() != chip.image() and not other.blank(16, 16)
+
+
+@pytest.mark.promise("P2", "P4", "P6")
+@pytest.mark.parametrize("seed", [2, 3])
+def test_another_month_is_lived_and_some_cuts_of_each_kind_break_nothing(seed):
+    """Small, and in one process: what `make mutants` asks first of whatever is wrong with the journal."""
+    worker = Worker(seed)
+    tally = _tally(worker, worker.stratified(60))
+    for part in worker.doubles(worker.stratified(12)[5], 9):
+        tally.add(part)
+    assert tally.single_cuts > 40 and tally.double_cuts > 10
+    assert not tally.failures, tally.failures

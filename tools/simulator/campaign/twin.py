@@ -30,6 +30,7 @@ _MET_BY_READINGS = (
 )  # fmt: skip
 _MET_S = 300.0  # after the beginning and before the end of such a fault someone measures
 _LASTS_S_MAX = 3 * 3_600.0
+_TICKS, _WRAP_MS_MAX = 1 << 30, 7_200_000
 _CUT_S_MAX = 900.0  # as in the world: a cut that nothing ran into is a plug that was pulled
 _BROKER_DOWN_S = 20.0
 _PROGRESS_S = 7_200.0  # once nothing is wrong, all is with the platform within so long
@@ -75,7 +76,10 @@ def _of_a_day(plan: Scenario) -> tuple[Act, ...]:
 
 
 def _hub(plan: Scenario) -> dict[str, Any]:
-    return {"erased": "noise"} if "flash_noise" in plan.faults else {}
+    """The chip's counter of milliseconds wraps within hours of each boot, not after twelve days."""
+    before_ms = random.Random(f"wrap {plan.seed}").randrange(60_000, _WRAP_MS_MAX)
+    options: dict[str, Any] = {"hub": {"ticks_start": _TICKS - before_ms}}
+    return options | ({"erased": "noise"} if "flash_noise" in plan.faults else {})
 
 
 class _Twin:
