@@ -222,6 +222,7 @@ _standard = make(
     value_octets_max=20,
     idle_ms=5000,
     cap_ms=120000,
+    rest_ms=20000,  # it says so long that it is there, and each visit costs a record to see that nothing is new
 )
 
 DRIVER = Driver(

@@ -3,7 +3,8 @@
 Generators of the steps of firmware/ble/visit.py, loaded for a device whose row asks for one. `state` is that visit's,
 `ask(state, *step)` does a step that a device may refuse until the link is secure. Of its context they use: entry, the
 device's own line of the settings, whose "users" are its users' [slot, consent code]; journal, and first, the number
-that this visit's first capture has or would have; store(name), which loads and saves a dict on the file system.
+that this visit's first capture has or would have; visit, its own number; store(name), which loads and saves a dict on
+the file system.
 """
 
 from micropython import const
@@ -22,9 +23,16 @@ _CONSENT_MS = const(10_000)  # a scale compares a number; some show it first
 
 
 def first(state, ask):
-    """Before anything else, the first user's consent; PeerError("no_consent") without one."""
-    users = state.context.entry.get("users")
+    """Before anything else a user's consent, another's each visit; PeerError("no_consent") without one."""
+    users = _users(state.context)
     yield from _agree(state, ask, users[0] if users else ())
+
+
+def _users(context):
+    """The [slot, consent code] of each, another one first in each visit: some hang up when they gave the first's."""
+    users = context.entry.get("users", [])
+    at = context.visit % len(users) if users else 0
+    return users[at:] + users[:at]
 
 
 def _agree(state, ask, user):
@@ -50,7 +58,7 @@ def _agree(state, ask, user):
 def others(state, ask):
     """After the first user's values those of the others; return how it ended, as "drain" does."""
     end = "idle"
-    for user in state.context.entry.get("users", ())[1:]:
+    for user in _users(state.context)[1:]:
         yield from _agree(state, ask, user)
         end = yield "drain", state.row.idle_ms, state.row.cap_ms
         if end != "idle":

@@ -33,7 +33,7 @@ class Visiting:
         self._hub = hub
         self._device = device
         self._row = row
-        self._number = number
+        self.visit = number
         self._opened_ms = hub.ticks.now_ms()
         self.journal = hub.journal
         self.first = hub.journal.next_capture
@@ -119,7 +119,7 @@ class Visiting:
         """Keep what the handles of this visit mean, and the device's clock."""
         hub, device = self._hub, self._device
         session = self._session = Session(
-            self._number,
+            self.visit,
             hub.journal.boot,
             device.slot,
             device.address,

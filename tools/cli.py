@@ -24,6 +24,7 @@ COMMANDS = {
     "backend": ("tools.backend.command", "command"),
     "fhir": ("tools.backend.fut.command", "command"),
     "bench": ("tools.host.bench", "command"),
+    "devices": ("tools.technician.devices", "command"),
     "size": ("tools.host.size", "command"),
 }
 

@@ -265,3 +265,29 @@ def test_board_needs_six_octets_of_identity(world):
     """machine.unique_id() is six octets on the ESP32."""
     with pytest.raises(AssertionError):
         Board(world.add_hub(b"\x07" * 6), b"short", world.chance)
+
+
+def test_a_handler_that_waits_itself_takes_no_wake_from_the_wait_that_it_came_into(world):
+    """Its flag is seen at once; lost, it would be seen when something else ended the wait."""
+    told = _run(
+        world,
+        world.add_hub(),
+        """
+import asyncio, bluetooth, time
+flag = asyncio.ThreadSafeFlag()
+ble = bluetooth.BLE()
+def handler(event, data):
+    if event == 6:
+        time.sleep_ms(3)
+        flag.set()
+ble.irq(handler)
+ble.active(True)
+async def waits():
+    ble.gap_scan(100, 30000, 30000)
+    begun = time.ticks_ms()
+    await asyncio.wait_for_ms(flag.wait(), 5000)
+    return time.ticks_diff(time.ticks_ms(), begun)
+told = asyncio.run(waits())
+""",
+    )
+    assert 103 <= told <= 110

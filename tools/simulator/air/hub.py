@@ -202,7 +202,7 @@ class Hub:
         innermost = self._blocked[-1]
         if self._queue and self._receptive(innermost):
             return 0.0
-        if isinstance(innermost, _Wait) and self._woken:
+        if isinstance(innermost, _Wait) and self._woken and not self._handling:
             return 0.0
         assert isinstance(innermost, _Wait | _Call)
         return min(innermost.until, self.watchdog_due)
@@ -231,7 +231,8 @@ class Hub:
             self._deliver(queued.code, queued.payload, queued.then)
         elif isinstance(innermost, _Wait):
             self._blocked.pop()
-            self._woken = False
+            if not self._handling:  # a handler's own wait takes no wake from the one that the event came into
+                self._woken = False
             if self._started:
                 self._send(process.WAKE, 0, 0, b"")
             self._started = True

@@ -72,6 +72,12 @@ class MedicalDevice(Display, Peripheral):
         self.impostor = True
         self.forget_bonds()
 
+    def subscribed(self, characteristic) -> bool:
+        """Whether the collector of the present link wants this one."""
+        assert self.link is not None
+        cccd = self._server.subscribers.get(self.link.connection, {}).get(characteristic.handle, b"\0\0")
+        return bool(cccd[0] & 3)
+
     async def send_held(self, link: CollectorLink, characteristic, held: Held) -> None:
         """Indicate one stored reading; its confirmation deletes it. LinkGone when none came."""
         if self.faults.silent:

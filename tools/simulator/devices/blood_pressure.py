@@ -2,9 +2,10 @@
 
 import struct
 
-from tools.simulator.devices import encode, readings
+from tools.simulator.devices import database, encode, readings
 from tools.simulator.devices.and_family import AndDevice
 from tools.simulator.devices.base import Held
+from tools.simulator.devices.link import CollectorLink
 from tools.simulator.devices.standard import Standard
 
 _FEATURES = struct.pack("<H", 0x0017)  # body movement, cuff fit, irregular pulse, measurement position
@@ -70,6 +71,16 @@ class OmronCuff(BloodPressure):
     BOND_FIRST = True
     _FORMAT, _PAIRING, _CLOCK_INVALID, _PENDING = 0x01, 0x08, 0x04, 0x40
 
+    def more_services(self) -> list:
+        """Generic Attribute; nothing is sent before Service Changed was subscribed to."""
+        self.changed = self.carrying(0x2A05, database.INDICATE)
+        return [database.service(0x1801, self.changed)]
+
+    def on_subscribed(self, link: CollectorLink, characteristic, notify: bool, indicate: bool) -> None:
+        """Begin to send when both are wanted."""
+        if self.subscribed(self.changed) and self.subscribed(self.measurement):
+            super().on_subscribed(link, self.measurement, notify, indicate)
+
     def event(self) -> bytes:
         """Format 1: users, clock invalid, pairing mode, data pending."""
         bits = (self._PAIRING if self._pairing_mode else 0) | (self._PENDING if self.has_more() else 0)
@@ -87,6 +98,26 @@ class OmronCuff(BloodPressure):
 
         one.value = type(one.value)(read=read, write=confused)
         return one
+
+
+class NewerCuff(Cuff):
+    """Of a revision yet to come: a flag that nobody knows; `grows`: with two octets that it announces."""
+
+    def __init__(self, world, address: str, *, grows: bool = False, **options):
+        self._grows = grows
+        super().__init__(world, address, **options)
+
+    def encode(self, held: Held) -> bytes:
+        """Bit 5."""
+        value = super().encode(held)
+        return bytes((value[0] | 0x20,)) + value[1:] + (b"\x01\x02" if self._grows else b"")
+
+
+class BusyCuff(Cuff):
+    """Says in its features that it knows no movement and no irregular pulse and tells both; its battery is at 255 %."""
+
+    FEATURE = (0x2A49, b"\0\0")
+    BATTERY_PERCENT = 255
 
 
 class Bm57(BloodPressure):

@@ -51,12 +51,6 @@ class RecordServer(MedicalDevice):
     def _begin(self, link: CollectorLink, coroutine) -> None:
         link.sending = self._run(coroutine)
 
-    def subscribed(self, characteristic) -> bool:
-        """Whether the collector of the present link wants this one."""
-        assert self.link is not None
-        cccd = self._server.subscribers.get(self.link.connection, {}).get(characteristic.handle, b"\0\0")
-        return bool(cccd[0] & 3)
-
     async def part(self, link: CollectorLink) -> None:
         """Hang up when nothing is asked for any more."""
         await asyncio.sleep(self.LINGER_S)
@@ -77,9 +71,12 @@ class RecordServer(MedicalDevice):
         self._begin(link, self._procedure(link, octets))
 
     async def _procedure(self, link: CollectorLink, octets: bytes) -> None:
+        def over() -> None:
+            link.sending = None  # with the confirmation, and not a moment later: the next request may follow it
+
         await asyncio.sleep(_ANSWER_DELAY_S)
         try:
-            await link.indicate(self.racp, await self._carry_out(link, octets))
+            await link.indicate(self.racp, await self._carry_out(link, octets), over)
         except LinkGone:
             return
         self._run(self.part(link))
@@ -105,8 +102,7 @@ class RecordServer(MedicalDevice):
             done.append(left[0])
             await self.send_record(link, left[0])
             await asyncio.sleep(_NEXT_DELAY_S)
-        for held in done:
-            held.sent = True
+            left[0].sent = left[0].sent or not link.gone
         return bytes((RESPONSE, NULL, opcode, _SUCCESS))
 
     def _found(self, operator: int, operand: bytes) -> list[Held] | None:

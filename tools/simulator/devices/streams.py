@@ -45,7 +45,7 @@ class Stream(Standard):
         while self.memory and not link.gone and self.world.loop.time() < self._worn_until:
             if not self.faults.silent:
                 for frame in self.frames(self.memory[-1]):
-                    link.notify(self.measurement, frame)
+                    link.notify(self.measurement, frame[: len(frame) - self.faults.cut_octets])
                 self._beat += 1
             await asyncio.sleep(self.PERIOD_S)
         if self.world.loop.time() >= self._worn_until:
