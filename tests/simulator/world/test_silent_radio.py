@@ -29,7 +29,7 @@ class _Home(World):
 
     def run(self, story):
         async def whole():
-            self.power_on()
+            self.power.on()
             await self._set_up()
             await asyncio.sleep(120)
             await story(self)
@@ -42,7 +42,7 @@ class _Home(World):
 
     async def reads(self):
         before = self.platform.arrivals
-        self.measure(0, 0)
+        self.people.measure(0, 0)
         await asyncio.sleep(180)
         return self.platform.arrivals > before and not self.devices[0].memory
 
@@ -52,7 +52,7 @@ def test_a_restart_of_the_stack_helps(kind):
     async def story(home):
         setattr(home.air, kind, "restart")
         await asyncio.sleep(1.3 * _HOUR_S)  # a scan that does not end is noticed after a minute, deafness after an hour
-        assert home.boots == 1 and await home.reads()
+        assert home.power.boots == 1 and await home.reads()
         await asyncio.sleep(_HOUR_S / 4)
         assert home.counted(f"radio {kind}") == 1 and home.counted("radio restarted") == 1
 
@@ -61,10 +61,10 @@ def test_a_restart_of_the_stack_helps(kind):
 
 def test_a_restart_that_does_not_help_is_followed_by_a_reboot_that_is_told():
     async def story(home):
-        home._injected["radio_mute"] += 1
+        home.struck["radio_mute"] += 1
         home.air.mute = "reboot"
         await asyncio.sleep(240)
-        assert home.boots == 2 and await home.reads()
+        assert home.power.boots == 2 and await home.reads()
         assert home.counted("radio mute") == 2 and home.counted("reboot radio") == 1
 
     _Home().run(story)
@@ -72,12 +72,12 @@ def test_a_restart_that_does_not_help_is_followed_by_a_reboot_that_is_told():
 
 def test_a_radio_that_hears_nobody_for_a_day_is_rebooted():
     async def story(home):
-        home._injected["radio_deaf"] += 1
+        home.struck["radio_deaf"] += 1
         home.air.deaf = "reboot"
         await asyncio.sleep(20 * _HOUR_S)
-        assert home.boots == 1
+        assert home.power.boots == 1
         await asyncio.sleep(5 * _HOUR_S)
-        assert home.boots == 2 and await home.reads()
+        assert home.power.boots == 2 and await home.reads()
         assert 20 <= home.counted("radio deaf") <= 25
 
     _Home().run(story)
@@ -86,9 +86,9 @@ def test_a_radio_that_hears_nobody_for_a_day_is_rebooted():
 def test_a_radio_that_works_is_left_alone():
     async def story(home):
         await asyncio.sleep(12 * _HOUR_S)
-        assert home.boots == 1 and not home.counted("radio restarted")
+        assert home.power.boots == 1 and not home.counted("radio restarted")
         home.boot.leap(30 * _HOUR_S)  # a hub that was held up itself judges nobody
         await asyncio.sleep(_HOUR_S)
-        assert home.boots == 1 and not home.counted("radio restarted")
+        assert home.power.boots == 1 and not home.counted("radio restarted")
 
     _Home().run(story)

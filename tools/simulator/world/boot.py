@@ -36,9 +36,9 @@ class Boot:
     def _make(self) -> Hub:
         world, settings = self.world, self.world.settings
         self.ticks = Ticks(world.loop, self._task_died)
-        self._chance = Chance(f"{world.seed} chance {world.boots}")
+        self._chance = Chance(f"{world.seed} chance {world.power.boots}")
         self.random_octets = self._chance.octets
-        self.flash = HubFlash(world.cells, world.memory, world.power_lost)
+        self.flash = HubFlash(world.cells, world.memory, world.power.lost)
         self.flash.before_erase = world.checks.before_erase
         self.flash.booting = True
         self.journal = Journal(self.flash, self.random_octets)
@@ -63,7 +63,7 @@ class Boot:
 
     def start_watchdog(self, limit_ms: int) -> Watchdog:
         """Once, and for ever."""
-        self._watchdog = Watchdog(self.world.loop, limit_ms, lambda: self.world.reset(self, "watchdog"))
+        self._watchdog = Watchdog(self.world.loop, limit_ms, lambda: self.world.power.reset(self, "watchdog"))
         return self._watchdog
 
     def _save_bonds(self, secrets: dict) -> None:
@@ -77,19 +77,19 @@ class Boot:
         try:
             self.hub = self._make()
             await self.hub.run()
-            self.world.crashed(self, "the hub's loops ended")
+            self.world.power.crashed(self, "the hub's loops ended")
         except asyncio.CancelledError:
             raise
         except PowerCut:
-            self.world.power_lost()
+            self.world.power.lost()
         except BaseException as error:  # noqa: BLE001 - main.py prints it and starts anew
-            self.world.crashed(self, "".join(traceback.format_exception(error)), error)
+            self.world.power.crashed(self, "".join(traceback.format_exception(error)), error)
 
     def _task_died(self, error: BaseException) -> None:
         if isinstance(error, PowerCut):
-            self.world.power_lost()
+            self.world.power.lost()
         else:
-            self.world.task_died(error)
+            self.world.power.task_died(error)
 
     def end(self) -> None:
         """No power: whatever of this boot is still to run does nothing."""
