@@ -29,6 +29,11 @@ ENVELOPE_OF_16_OCTETS_MAX = 50
 DEMO_WALL_S_MAX = 60
 DAY_WALL_S_MAX = 5
 
+# From the first advertisement to the first octet kept, of the device's window; and visits that get everything while a
+# hundred strangers advertise.
+ADVERT_SHARE_PERCENT_MAX = 20
+VISITS_COMPLETE_PERCENT_MIN = 99.5
+
 # How much less may be free on the heap after thousands of visits.
 SOAK_OCTETS_MAX = 1024
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tools.host import size
-from tools.host.bench import callback, days, flash_and_air, heap, p256, soak, stories
+from tools.host.bench import callback, days, flash_and_air, heap, p256, soak, stories, visits
 from tools.host.bench.plan import Plan
 from tools.host.figures import Figure
 from tools.host.output import CommandError, Output, WrongUse
@@ -21,6 +21,7 @@ ROOMS: dict[str, Callable[[Plan], Iterable[Figure]]] = {
     "envelope": flash_and_air.envelope,
     "callback": callback.measure,
     "day": days.measure,
+    "visit": visits.measure,
     "demo": stories.measure,
     "heap": heap.measure,
     "soak": soak.measure,
