@@ -13,7 +13,7 @@ from firmware.sealing import Sealing
 from tools.cli import run
 from tools.simulator.nor import Misuse, Nor, PowerCut
 from tools.simulator.powercut.looked_through import looked_through_once
-from tools.simulator.powercut.points import Tally, Worker, ways
+from tools.simulator.powercut.points import Cuts, Worker, ways
 from tools.simulator.powercut.story import DAYS, Op, month
 
 SUMMARY = {
@@ -76,7 +76,7 @@ def test_two_months_of_one_seed_are_the_same_to_the_octet():
 
 
 def _tally(worker, numbers):
-    total = Tally()
+    total = Cuts()
     for part in worker.singles(numbers):
         total.add(part)
     return total

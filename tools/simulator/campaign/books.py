@@ -7,9 +7,10 @@ from rich.table import Table
 
 from tools.simulator.campaign.runs import Outcome
 from tools.simulator.faults import FAULTS
+from tools.simulator.tally import Readings
 
 _COUNTED = (
-    "taken", "delivered", "held", "waiting", "in_device", "possible_repeats", "lost", "doubled",
+    "taken", "delivered", "held", "waiting", "in_device", "possible_repeats", "lost", "doubled", "stuck",
 )  # fmt: skip
 MONTH_S = 30 * 86_400.0
 
@@ -19,10 +20,9 @@ class Books:
 
     def __init__(self) -> None:
         self.runs = 0
-        self.stuck = 0
         self.simulated_s = 0.0
         self.failed_seeds: set[int] = set()
-        self._counted: Counter[str] = Counter()
+        self._readings = Readings()
         self._runs: Counter[str] = Counter()
         self._injected: Counter[str] = Counter()
         self._survived: Counter[str] = Counter()
@@ -31,8 +31,7 @@ class Books:
         """One more run."""
         self.runs += 1
         self.simulated_s += outcome.simulated_s
-        self._counted.update(outcome.count)
-        self.stuck += outcome.stuck
+        self._readings.add(Readings(**{**outcome.count, "stuck": int(outcome.stuck)}))
         if not outcome.ok:
             self.failed_seeds.add(outcome.run.seed)
         for name in outcome.run.faults:
@@ -53,8 +52,7 @@ class Books:
             "runs": self.runs,
             "simulated_s": round(self.simulated_s),
             "wall_s": round(wall_s, 1),
-            **{name: self._counted[name] for name in _COUNTED},
-            "stuck": self.stuck,
+            **self._readings.facts(*_COUNTED),
             "faults": {
                 name: {
                     "runs": self._runs[name],

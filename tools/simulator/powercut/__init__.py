@@ -10,16 +10,20 @@ import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tools.host.output import Output, WrongUse
 from tools.host.parts import need
 from tools.simulator.powercut import files
-from tools.simulator.powercut.points import Tally, Worker
+from tools.simulator.powercut.points import Cuts, Worker
 from tools.simulator.powercut.story import DAYS
 
+_COUNTED = (
+    "program_points", "torn_points", "erase_points", "single_cuts", "double_cuts",
+    "lost", "doubled", "changed", "stuck",
+)  # fmt: skip
 _CHUNK = 400  # points of one task: a few seconds
 _SLICE_SINGLES, _SLICE_FIRSTS, _SLICE_STEP = 1200, 8, 11
 _FIRSTS = 110
@@ -38,14 +42,14 @@ def command(
     output = Output(as_json)
     need("micropython")
     worker = Worker(seed)
-    tally = Tally()
+    tally = Cuts()
     parts = [_one(worker, seed, point)] if point else _tried(worker, seed, exhaustive, output)
     for part in parts:
         for cut, broken in part.failures[: max(0, 20 - len(tally.failures))]:
             line = {"failure": True, "point": cut, "broken": broken, "replay": _replay(cut, seed)}
             output.line(line, f"{broken}\n    {_replay(cut, seed)}")
         tally.add(part)
-    facts: dict[str, Any] = {name: value for name, value in vars(tally).items() if name != "failures"}
+    facts = tally.facts(*_COUNTED)
     first = _replay(tally.failures[0][0], seed) if tally.failures else None
     kept = max(len(points.tape.model.kept) for points in worker.months)
     ok = not (tally.lost or tally.doubled or tally.changed or tally.stuck)
@@ -60,7 +64,7 @@ def _replay(point: str, seed: int) -> str:
     return f"telehub powercut --point {point}" + (f" --seed {seed}" if seed else "")
 
 
-def _one(worker: Worker, seed: int, point: str) -> Tally:
+def _one(worker: Worker, seed: int, point: str) -> Cuts:
     first, colon, second = point.partition(":")
     try:
         numbers = int(first), int(second) if colon else None
@@ -74,7 +78,7 @@ def _one(worker: Worker, seed: int, point: str) -> Tally:
         raise WrongUse(f"there is no point {point}", f"{len(worker)} points of the journal with this seed") from None
 
 
-def _tried(worker: Worker, seed: int, exhaustive: bool, output: Output) -> Iterator[Tally]:
+def _tried(worker: Worker, seed: int, exhaustive: bool, output: Output) -> Iterator[Cuts]:
     """Try points on all cores, and say how far it is."""
     if exhaustive:
         singles: list[int] = list(range(len(worker)))
@@ -87,7 +91,7 @@ def _tried(worker: Worker, seed: int, exhaustive: bool, output: Output) -> Itera
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max(1, cores), context, _prepare, (seed,)) as pool:
-        waiting: set[Future[Tally]] = {pool.submit(files.run, seed, *of_files, len(worker))}
+        waiting: set[Future[Cuts]] = {pool.submit(files.run, seed, *of_files, len(worker))}
         waiting |= {pool.submit(_doubles, first, step) for first in firsts}
         waiting |= {pool.submit(_singles, chunk) for chunk in chunks}
         with _Progress(output, len(waiting)) as progress:
@@ -111,16 +115,16 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _singles(numbers: list[int]) -> Tally:
+def _singles(numbers: list[int]) -> Cuts:
     return _sum(_worker.singles(numbers))
 
 
-def _doubles(first: int, step: int) -> Tally:
+def _doubles(first: int, step: int) -> Cuts:
     return _sum(_worker.doubles(first, step))
 
 
-def _sum(parts: Iterator[Tally]) -> Tally:
-    total = Tally()
+def _sum(parts: Iterator[Cuts]) -> Cuts:
+    total = Cuts()
     for part in parts:
         total.add(part)
     return total
@@ -146,7 +150,7 @@ class _Progress:
     def __exit__(self, *_error: object) -> None:
         self._bar.stop()
 
-    def counted(self, tally: Tally) -> Tally:
+    def counted(self, tally: Cuts) -> Cuts:
         """One more task is done."""
         self._done += 1
         self._cuts += tally.single_cuts + tally.double_cuts

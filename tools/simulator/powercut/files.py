@@ -8,14 +8,14 @@ from typing import Any
 
 from tools.host.interpreters import ROOT
 from tools.host.run_pure import interpreter_with_note
-from tools.simulator.powercut.points import Tally
+from tools.simulator.powercut.points import Cuts
 
 _PROGRAM = Path(__file__).with_name("on_littlefs.py")
 _TIMEOUT_S = 3600  # a machine that others use too
 _HEAP = "4000k"  # the chip's cells and their copies; the firmware's own part is small
 
 
-def run(seed: int, step: int, firsts: int, base: int, point: str | None = None) -> Tally:
+def run(seed: int, step: int, firsts: int, base: int, point: str | None = None) -> Cuts:
     """Try each `step`-th point, and second cuts after `firsts` of them; numbers go on from `base`. MissingPart."""
     candidate, _note = interpreter_with_note()
     command = [candidate.path, "-X", f"heapsize={_HEAP}", str(_PROGRAM), str(seed), str(step), str(firsts)]
@@ -26,7 +26,7 @@ def run(seed: int, step: int, firsts: int, base: int, point: str | None = None) 
     lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     if ran.returncode or not lines or "single_cuts" not in lines[-1]:
         raise RuntimeError(f"the proof of files ended with {ran.returncode}: {ran.stdout[-500:]}{ran.stderr[-1500:]}")
-    tally = Tally(**lines[-1])
+    tally = Cuts(**lines[-1])
     tally.failures = [(_numbered(line, base), line["broken"]) for line in lines[:-1]]
     return tally
 

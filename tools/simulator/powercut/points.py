@@ -16,6 +16,7 @@ from tools.simulator.powercut.hub import Hub, aftermath
 from tools.simulator.powercut.looked_through import Known, looked_through_once
 from tools.simulator.powercut.model import Broken, Model
 from tools.simulator.powercut.story import SECTORS, Op, Tape, month
+from tools.simulator.tally import Tally
 
 ERASED = ("ff", "noise")
 # Inside an erase: units from the sector's beginning that are erased already, and mixtures of torn ones.
@@ -35,7 +36,7 @@ class Where:
 
 
 @dataclass
-class Tally:
+class Cuts(Tally):
     """What was tried and what came of it."""
 
     program_points: int = 0
@@ -43,16 +44,8 @@ class Tally:
     erase_points: int = 0
     single_cuts: int = 0
     double_cuts: int = 0
-    lost: int = 0
-    doubled: int = 0
     changed: int = 0
-    stuck: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)  # (point, what was broken)
-
-    def add(self, other: "Tally") -> None:
-        """Count both."""
-        for name, value in vars(other).items():
-            setattr(self, name, getattr(self, name) + value)
 
     def tried(self, where: Where, octets: bytes | None) -> None:
         """Count the kind of a point."""
@@ -207,7 +200,7 @@ class Worker:
             chosen += numbers[step // 2 :: step][:share]
         return sorted(chosen)
 
-    def singles(self, numbers: Iterable[int]) -> Iterator[Tally]:
+    def singles(self, numbers: Iterable[int]) -> Iterator[Cuts]:
         """Try these points, in rising order."""
         follower: Follower | None = None
         current: Points | None = None
@@ -216,7 +209,7 @@ class Worker:
             if points is not current:
                 current, follower = points, self._follower(points)
             assert follower
-            tally, where = Tally(single_cuts=1), points.where(local)
+            tally, where = Cuts(single_cuts=1), points.where(local)
             tally.tried(where, points.tape.ops[where.op].octets)
             try:
                 self._survives(*follower.cut(where, number), again=number % _AGAIN_EVERY == 0)
@@ -237,18 +230,18 @@ class Worker:
         survives(chip, tape.model, again=True, tape=tape)
         return Points(tape), chip, model
 
-    def doubles(self, number: int, step: int = 1) -> Iterator[Tally]:
+    def doubles(self, number: int, step: int = 1) -> Iterator[Cuts]:
         """Try a second cut at every `step`-th point of what comes after this one."""
         try:
             points, chip, model = self.after(number)
         except Broken as error:
-            tally = Tally()
+            tally = Cuts()
             tally.failed(str(number), error)
             yield tally
             return
         follower = Follower(points.tape, chip, model)
         for second in range(number % step, len(points), step):
-            where, tally = points.where(second), Tally(double_cuts=1)
+            where, tally = points.where(second), Cuts(double_cuts=1)
             if step == 1 and where.how == "half_cleared" and (where.at - where.op - number) % UNIT_OCTETS:
                 continue  # one tear of this kind for each unit; each octet has its prefix
             try:
@@ -257,11 +250,11 @@ class Worker:
                 tally.failed(f"{number}:{second}", error)
             yield tally
 
-    def one(self, first: int, second: int | None) -> Tally:
+    def one(self, first: int, second: int | None) -> Cuts:
         """Try one point."""
         if second is None:
             return next(self.singles([first]))
-        tally = Tally(double_cuts=1)
+        tally = Cuts(double_cuts=1)
         try:
             points, chip, model = self.after(first)
             self._survives(*Follower(points.tape, chip, model).cut(points.where(second), second), again=True)

@@ -16,6 +16,7 @@ from tools.inspect import cose
 from tools.inspect.cose import BadMessage
 from tools.inspect.envelope import decode_payload
 from tools.simulator.devices.display import Held
+from tools.simulator.tally import Readings
 from tools.simulator.world.platform import Arrival
 
 if TYPE_CHECKING:
@@ -37,20 +38,6 @@ class Failure:
     promise: str
     what: str
     at_s: float
-
-
-@dataclass
-class Count:
-    """Where all readings are, at the end."""
-
-    taken: int = 0
-    delivered: int = 0
-    held: int = 0
-    waiting: int = 0
-    in_device: int = 0
-    possible_repeats: int = 0
-    lost: int = 0
-    doubled: int = 0
 
 
 class Checks:
@@ -169,11 +156,11 @@ class Checks:
     def _unsent(self) -> int:
         return sum(len(device.memory) for device in self._world.devices)
 
-    def close(self) -> Count:
+    def close(self) -> Readings:
         """Close the books."""
         world, store = self._world, self._world.platform.store
         self._look()
-        count = Count()
+        count = Readings()
         good: Counter[Key] = Counter()
         marked: Counter[Key] = Counter()
         for one in exports.readings(store):

@@ -8,8 +8,9 @@ from random import Random
 
 from tools.simulator.faults import DAY_S, Act
 from tools.simulator.nor import Nor
+from tools.simulator.tally import Readings
 from tools.simulator.world import inject
-from tools.simulator.world.checks import Checks, Count, Failure
+from tools.simulator.world.checks import Checks, Failure
 from tools.simulator.world.chip import Memory
 from tools.simulator.world.clock import Loop
 from tools.simulator.world.devices import Device
@@ -43,7 +44,7 @@ class Result:
     seed: int
     faults: tuple[str, ...]
     simulated_s: float
-    count: Count
+    count: Readings
     failures: list[Failure]
     injected: dict[str, int] = field(default_factory=dict)
     stuck: bool = False
