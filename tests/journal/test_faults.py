@@ -406,3 +406,40 @@ def test_rot_in_sectors_that_lie_ready_takes_no_room_from_visits():
     while journal.tidy():
         pass
     assert journal.room() >= room - 512 and journal.may_visit() and not journal.notes
+
+
+class _Worn(Nor):
+    """A chip with sectors that no erase helps any more."""
+
+    worn: frozenset = frozenset()
+
+    def erase(self, sector):
+        if sector in self.worn:
+            raise OSError(5)
+        super().erase(sector)
+
+
+@pytest.mark.promise("P2", "P11")
+@pytest.mark.parametrize(("sectors", "erased"), [(8, "ff"), (11, "noise")])
+def test_sector_by_sector_wears_out_and_nothing_that_was_kept_is_lost(sectors, erased):
+    """Whichever lane they are of: it takes less, then nothing, and what it took is there and can be delivered."""
+    owner = Owner(sectors, erased, seed=3)
+    owner.flash = _Worn(sectors, erased=erased, seed=3)
+    owner.start()
+    order = list(range(sectors))
+    random.Random(sectors).shuffle(order)
+    kept = []
+    for count in range(sectors):
+        owner.flash.worn = frozenset(order[:count])
+        if len(set(range(owner.journal._sectors.counts[0], sectors)) - owner.flash.worn) < 2:
+            break  # with no two sectors of the main lane no boot has a number of its own: the hub takes nothing
+        kept.append(0)
+        for turn in range(40):
+            if turn % 20 == 19:
+                owner.start()  # and everything that was promised is there
+            owner.session()
+            kept[-1] += owner.capture() + owner.capture()
+            owner.plan()
+            owner.receipt()
+            owner.tidy()
+    assert kept[: sectors // 3] == [80] * (sectors // 3) and kept[-1] < 80
