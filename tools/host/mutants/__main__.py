@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 _NOT_PYTHON = ("firmware/seal/p256_limbs.py", "firmware/seal/p256_native.py")
 
 
-def _room(room: str, per_line: int, only: str) -> dict[str, Any]:
+def _room(room: str, chosen: argparse.Namespace) -> dict[str, Any]:
     from hypothesis import Phase, settings
 
     settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), database=None, derandomize=True)
@@ -39,20 +39,20 @@ def _room(room: str, per_line: int, only: str) -> dict[str, Any]:
     from tools.host.mutants.judge import judged
 
     children = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    verdicts = judged(ROOT, _mutants(room, per_line, only), ROOMS[room], children, _progress)
+    verdicts = judged(ROOT, _mutants(room, chosen), ROOMS[room], children, _progress)
     return {
         "count": verdicts.count, "share": verdicts.share, "killed": verdicts.killed, "hung": verdicts.hung,
         "survived": [str(one) for one in verdicts.survived], "uncalled": [str(one) for one in verdicts.uncalled],
     }  # fmt: skip
 
 
-def _mutants(room: str, per_line: int, only: str) -> list[Mutant]:
+def _mutants(room: str, chosen: argparse.Namespace) -> list[Mutant]:
     files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "firmware" / room).glob("*.py"))
     found = []
     for file in files:
-        if file not in _NOT_PYTHON and only in file:
-            found += mutants(ROOT, file, per_line)
-    return found
+        if file not in _NOT_PYTHON and chosen.only in file:
+            found += mutants(ROOT, file, chosen.per_line)
+    return found[:: chosen.every]
 
 
 def _progress(done: int, count: int) -> None:
@@ -65,6 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("rooms", nargs="*", help=f"of firmware/, of {', '.join(ROOMS)}; without any: all")
     parser.add_argument("--per-line", type=int, default=1, help="mutants of one line at most (default: %(default)s)")
+    parser.add_argument("--every", type=int, default=1, help="one of so many (default: %(default)s)")
     parser.add_argument("--only", default="", help="files whose name contains this")
     parser.add_argument("--survivors", action="store_true", help="list them")
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)  # of one room: its process writes down what came
@@ -72,7 +73,7 @@ def main() -> int:
     if set(chosen.rooms) - set(ROOMS):
         parser.error(f"rooms are {', '.join(ROOMS)}")
     if chosen.into:
-        chosen.into.write_text(json.dumps(_room(chosen.rooms[0], chosen.per_line, chosen.only)))
+        chosen.into.write_text(json.dumps(_room(chosen.rooms[0], chosen)))
         return 0
     figures = [_told(room, chosen) for room in chosen.rooms or ROOMS]
     return int(not all(figure.ok for figure in figures))
@@ -82,7 +83,8 @@ def _told(room: str, chosen: argparse.Namespace) -> Figure:
     """Judge a room in a process of its own, since each needs its own pytest session, and print its score."""
     with tempfile.TemporaryDirectory(prefix="telehub-") as folder:
         into = Path(folder) / "found.json"
-        arguments = [room, "--per-line", str(chosen.per_line), "--only", chosen.only, "--into", str(into)]
+        arguments = [room, "--per-line", str(chosen.per_line), "--every", str(chosen.every), "--only", chosen.only]
+        arguments += ["--into", str(into)]
         ran = subprocess.run([sys.executable, "-m", "tools.host.mutants", *arguments], check=False, cwd=ROOT,
                              stdout=sys.stderr, stdin=subprocess.DEVNULL)  # fmt: skip
         if ran.returncode:

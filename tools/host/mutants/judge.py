@@ -18,10 +18,13 @@ from _pytest.runner import runtestprotocol
 
 from tools.host.mutants.mutate import Mutant, broken_code
 
-_TESTS_S_MAX = 6.0  # of one mutant, the quickest first: later ones say little that these do not
+_TESTS_S_MAX = 10.0  # of one mutant: later ones say little that these do not
 _CPU_S, _CPU_FACTOR = 1.0, 10  # a test that takes so much longer than usual hangs, and that is seen
 _WALL_S = 60.0  # and one that waits for ever takes no processor
 _MEMORY_OCTETS_MAX = 4 << 30
+
+
+Told = Callable[[int, int], None]
 
 
 class RedAlready(Exception):
@@ -51,11 +54,13 @@ class Verdicts:
 class Judge:
     """The plugin: runs each test once and notes what it calls, then each mutant against the tests that call it."""
 
-    def __init__(self, root: Path, mutants: list[Mutant], children: int, told: Callable[[int, int], None]):
+    def __init__(self, root: Path, mutants: list[Mutant], ask_first: list[str], children: int, told: Told):
         self.verdicts = Verdicts()
         self._root = root
         self._mutants = mutants
         self._children = children
+        self._ask_first = ask_first
+        self._first: set[int] = set()
         self._told = told
         self._callers: dict[tuple[str, int], list[int]] = {}  # (file, first line) -> tests by number
         self._took_s: list[float] = []
@@ -65,6 +70,8 @@ class Judge:
         """In the place of running the tests."""
         files = {str(self._root / mutant.file) for mutant in self._mutants}
         for number, item in enumerate(session.items):
+            if any(item.nodeid.startswith(one) for one in self._ask_first):
+                self._first.add(number)
             self._watched(number, item, _next(session.items, number), files)
         waiting: dict[int, Mutant] = {}
         for done, mutant in enumerate(self._mutants):
@@ -100,7 +107,7 @@ class Judge:
     def _tests(self, mutant: Mutant) -> list[int]:
         callers = self._callers.get((str(self._root / mutant.file), mutant.first_line), [])
         chosen: list[int] = []
-        for number in sorted(callers, key=self._took_s.__getitem__):
+        for number in sorted(callers, key=lambda one: (one not in self._first, self._took_s[one])):
             if chosen and sum(self._took_s[one] for one in chosen) + self._took_s[number] > _TESTS_S_MAX:
                 break
             chosen.append(number)
@@ -150,9 +157,9 @@ def function_of(mutant: Mutant) -> FunctionType:
     return found
 
 
-def judged(root: Path, mutants: list[Mutant], tests: Iterable[str], children: int, told) -> Verdicts:
-    """What these tests say of these mutants."""
-    judge = Judge(root, mutants, children, told)
+def judged(root: Path, mutants: list[Mutant], tests: Iterable[str], children: int, told: Told) -> Verdicts:
+    """What these tests say of these mutants; tests that are named one by one are asked first, then the quickest."""
+    judge = Judge(root, mutants, [test for test in tests if "::" in test], children, told)
     code = pytest.main(["-q", "-p", "no:xdist", "-p", "no:faulthandler", *tests], plugins=[judge])
     if code:
         raise RedAlready(f"pytest ended with {int(code)}")
