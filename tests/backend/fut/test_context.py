@@ -22,9 +22,12 @@ SPOILT = {
     f"{A}.validto": [lambda c: first(c).update(validto=None)],
     f"{A}.hub": [lambda c: first(c).update(hub="24D7EB0A1B2C")],
     f"{A}.device": [lambda c: first(c).update(device="UA-651BLE")],
-    f"{A}.slot": [lambda c: first(c).update(slot="1"), lambda c: first(c).pop("slot")],
+    f"{A}.slot": [lambda c: first(c).update(slot="1"), lambda c: first(c).update(slot=255)],
     f"{A}.valid_from": [lambda c: first(c).update(valid_from="2026-01-01"), lambda c: first(c).update(valid_from=None)],
-    f"{A}.valid_to": [lambda c: first(c).pop("valid_to"), lambda c: first(c).update(valid_to="2026-02-30T00:00:00Z")],
+    f"{A}.valid_to": [
+        lambda c: first(c).update(valid_to=""),
+        lambda c: first(c).update(valid_to="2026-02-30T00:00:00Z"),
+    ],
     f"{A}.patient": [
         lambda c: first(c).update(patient="Patient/5001"),
         lambda c: first(c).update(patient=made.EPISODE),
@@ -33,7 +36,7 @@ SPOILT = {
     f"{A}.device_reference": [lambda c: first(c).update(device_reference="Device/1")],
     f"{R}.code": [lambda c: asked(c).update(code={"system": made.NPU, "code": "NPU22089"})],
     f"{R}.service_request": [lambda c: asked(c).update(service_request="3101")],
-    f"{R}.version": [lambda c: asked(c).update(version=3), lambda c: asked(c).update(version="a b")],
+    f"{R}.version": [lambda c: asked(c).update(version=True), lambda c: asked(c).update(version="a b")],
     f"{R}.shape": [
         lambda c: asked(c).update(shape="double"),
         lambda c: asked(c).update(shape="panel"),
@@ -76,6 +79,28 @@ def test_what_is_wrong_is_named_by_its_path(path, spoil):
         read(told if isinstance(told, str) else json.dumps(content))
     assert caught.value.path == path
     assert caught.value.problem
+
+
+def test_what_has_nothing_to_say_may_be_left_out():
+    content = made.content()
+    for name in ("slot", "valid_to", "device_reference"):
+        del first(content)[name]
+    del asked(content)["reference_ranges"]
+    asked(content)["version"] = 3
+    taken = read(json.dumps(content)).assignments[0]
+    assert (taken.slot, taken.valid_to, taken.device_reference) == (None, None, None)
+    assert (taken.requests[0].version, taken.requests[0].reference_ranges) == ("3", ())
+
+
+@pytest.mark.parametrize("coding", [
+    {"system": "urn:oid:1.2.208.184.100.1", "code": "RAL"}, {"system": made.NPU, "code": "NPU03804"},
+    {"system": "http://ehealth.sundhed.dk/cs/reference-range-type", "code": "RELGAL"},
+    {"system": "http://terminology.hl7.org/CodeSystem/referencerange-meaning", "code": "therapeutic"},
+])  # fmt: skip
+def test_every_type_of_range_that_fut_has_is_taken(coding):
+    content = made.content()
+    asked(content)["reference_ranges"] = [{"high": {"value": 90, "code": "kg"}, "type": {"coding": [coding]}}]
+    assert read(json.dumps(content))
 
 
 def test_a_good_one_is_taken():

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import simplejson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from firmware.measurement.device_time import Zone
 from tools.backend.fut import tables
@@ -63,6 +63,12 @@ def _zone(rule: str) -> str:
     return rule
 
 
+def _version(given: Any) -> Any:
+    """FHIR's ids are text; a version is often written as the number that it looks like."""
+    return str(given) if type(given) is int else given
+
+
+_Version = Annotated[str, BeforeValidator(_version), Field(pattern=f"^{_ID}$")]
 Instant = Annotated[str, AfterValidator(_instant)]
 
 
@@ -99,7 +105,7 @@ class Request(_Strict):
 
     code: CodeName
     service_request: _reference("ServiceRequest")  # type: ignore[valid-type]
-    version: Annotated[str, Field(pattern=f"^{_ID}$")]
+    version: _Version
     shape: Literal["single", "panel", "split"]
     timing: tuple[Timing, ...]
     reference_ranges: Annotated[tuple[dict[str, Any], ...], Field(max_length=_RANGES_MAX)] = ()
@@ -115,7 +121,7 @@ class QuestionnaireRequest(_Strict):
 
     questionnaire: Annotated[str, Field(pattern=r"^https?://\S+$")]  # its canonical URL
     service_request: _reference("ServiceRequest")  # type: ignore[valid-type]
-    version: Annotated[str, Field(pattern=f"^{_ID}$")]
+    version: _Version
     timing: tuple[Timing, ...]
 
 
@@ -124,12 +130,12 @@ class Assignment(_Strict):
 
     hub: Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
     device: Annotated[str, Field(pattern="^([0-9a-f]{2}:){5}[0-9a-f]{2}$")]
-    slot: Annotated[int, Field(ge=0, le=254)] | None
+    slot: Annotated[int, Field(ge=0, le=254)] | None = None
     valid_from: Instant
-    valid_to: Instant | None
+    valid_to: Instant | None = None
     patient: _reference("Patient")  # type: ignore[valid-type]
     episode_of_care: _reference("EpisodeOfCare")  # type: ignore[valid-type]
-    device_reference: _reference("Device") | None  # type: ignore[valid-type]
+    device_reference: _reference("Device") | None = None  # type: ignore[valid-type]
     requests: tuple[Request, ...]
     questionnaires: tuple[QuestionnaireRequest, ...] = ()
     link: Literal["any", "encrypted", "authenticated"] = "any"
@@ -215,11 +221,11 @@ def _check_range(one: dict[str, Any], units: set[str], known: Tables, path: str)
             continue
         if not isinstance(quantity, dict) or not isinstance(quantity.get("value"), int | Decimal):
             raise BadContext(f"{path}.{name}", "no quantity")
-        if quantity.get("code") not in units:
+        if "code" in quantity and quantity["code"] not in units:
             raise BadContext(f"{path}.{name}.code", f"not the unit of its request ({', '.join(sorted(units))})")
     for at, coding in enumerate(one.get("type", {}).get("coding", ())):
         key = (coding.get("system"), coding.get("code"))
-        if key not in known.reference_range_types and key not in known.codes:
+        if not known.is_range_type(key):
             raise BadContext(f"{path}.type.coding[{at}]", "not in FUT's reference-range-type")
 
 

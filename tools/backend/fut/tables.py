@@ -68,7 +68,15 @@ class Tables:
     data_absent_reasons: frozenset[str]
     timing_types: frozenset[str]
     usage_qualities: frozenset[str]
-    reference_range_types: frozenset[SystemCode]
+    reference_range_types: dict[str, tuple[str, ...] | None]  # system → its codes; None: all of them
+
+    def is_range_type(self, key: SystemCode) -> bool:
+        """Whether a reference range may be of this type."""
+        system, code = key
+        if system in self.reference_range_types:
+            codes = self.reference_range_types[system]
+            return codes is None or code in codes
+        return key in self.codes
 
     def conversion(self, mdc_unit: int, code: Code) -> Conversion | None:
         """How a value in this MDC unit becomes one of `code`, or None."""
@@ -100,9 +108,10 @@ def load(release: str) -> Tables:
         data_absent_reasons=frozenset(guide["data_absent_reasons"]),
         timing_types=frozenset(guide["timing_types"]),
         usage_qualities=frozenset(guide["usage_qualities"]),
-        reference_range_types=frozenset(
-            (system, code) for system, codes in guide["reference_range_types"].items() for code in codes
-        ),
+        reference_range_types={
+            system: None if codes is None else tuple(codes)
+            for system, codes in guide["reference_range_types"].items()
+        },
     )
 
 

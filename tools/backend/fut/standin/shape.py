@@ -151,7 +151,7 @@ def _range(one: dict[str, Any], tables: Tables, path: str) -> Iterator[str]:
     if not {"low", "high", "text"} & one.keys():
         yield f"{path}: neither low nor high (obs-3)"
     kinds = _keys(one.get("type"))
-    if kinds and not any(key in tables.reference_range_types or key in tables.codes for key in kinds):
+    if kinds and not any(tables.is_range_type(key) for key in kinds):
         yield f"{path}.type: not of reference-range-type"
 
 
