@@ -408,6 +408,27 @@ def test_rot_in_sectors_that_lie_ready_takes_no_room_from_visits():
     assert journal.room() >= room - 512 and journal.may_visit() and not journal.notes
 
 
+@pytest.mark.promise("P11")
+@pytest.mark.parametrize("refused", range(4))
+def test_a_boot_goes_on_in_a_sector_prepared_anew_when_the_chip_refuses(refused):
+    """Seed 20 of the campaign: what lay ready was rotten, and the chip refused the boot's own record twice."""
+    flash, journal = _journal(8)
+    for generation in range(journal._main.generation + 1, journal._main.ready_end):
+        flash.rot(journal._sectors.sector(1, generation) * 4096 + 2000, 0x20)
+    before = journal.boot
+    read, programs = flash.program, []
+
+    def program(at, octets):
+        programs.append(at)
+        if len(octets) < 64 and len(programs) <= 2 + refused:  # not a sector's head
+            raise OSError(5)
+        read(at, octets)
+
+    flash.program = program
+    journal = Journal(flash, random.Random(2).randbytes)
+    assert journal.boot > before and _capture(journal)
+
+
 class _Worn(Nor):
     """A chip with sectors that no erase helps any more."""
 
