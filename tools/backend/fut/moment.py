@@ -52,9 +52,12 @@ def taken(reading: dict[str, Any], zone: Zone) -> Moment:
         return _heard_at_once(reading, heard)
     offset_min = reading.get("offset_min")
     offset = timedelta(minutes=zone.offset_min(int(heard.timestamp())) if offset_min is None else offset_min)
-    skew = timedelta(milliseconds=reading["skew_ms"])
     stamp = datetime.fromisoformat(reading["device_time"]).replace(tzinfo=UTC)
-    at = stamp - skew - offset
+    try:
+        skew = timedelta(milliseconds=reading["skew_ms"])
+        at = stamp - skew - offset
+    except OverflowError:  # beyond the ends of the calendar
+        raise Held("time_invalid") from None
     if at > heard + _FUTURE_MAX:
         raise Held("time_in_future")
     return Moment(at, -skew)

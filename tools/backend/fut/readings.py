@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 _VALUE = r"^-?\d+(\.\d+)?(e\d+)?$"  # firmware/measurement/measurement.py, decimal_text
-
-_INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$"
 
 
 class BadReading(Exception):
@@ -22,6 +21,18 @@ class BadReading(Exception):
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.problem}"
+
+
+def _real(text: str) -> str:
+    datetime.fromisoformat(text)  # ValueError where a calendar has no such day
+    return text
+
+
+_Local = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$"), AfterValidator(_real)]
+_Utc = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"), AfterValidator(_real)]
+_Instant = Annotated[
+    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$"), AfterValidator(_real)
+]
 
 
 class _Quantity(BaseModel):
@@ -45,8 +56,8 @@ class _Item(BaseModel):
 class _Answers(BaseModel):
     model_config = ConfigDict(strict=True)
     questionnaire: str
-    authored: str = Field(pattern=_INSTANT)
-    begun: str | None = Field(None, pattern=_INSTANT)
+    authored: _Instant
+    begun: _Instant | None = None
     items: list[_Item]
 
 
@@ -56,9 +67,9 @@ class _Reading(BaseModel):
     hub: str
     device: str
     kind: str
-    device_time: str | None = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$")
+    device_time: _Local | None
     device_time_state: Literal["ok", "unknown", "invalid", "absent"]
-    hub_time: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+    hub_time: _Utc
     hub_clock: Literal["none", "ntp", "platform"]
     skew_ms: int | None
     quantities: list[_Quantity]
