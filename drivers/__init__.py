@@ -71,6 +71,7 @@ Joint = namedtuple("Joint", ("takes", "decode", "body"))
 
 # How many of a stream's notifications become captures: at most one each `every_ms`, at most `take_max` a
 # visit. What the policy passes over was never kept; a stream has no memory and repeats itself every second.
+STREAM_REST_MS = 900_000  # between two visits to what advertises as long as it is worn: 576 captures a day at most
 Sampling = namedtuple("Sampling", ("uuid", "every_ms", "take_max"))
 
 # A uuid is an int (16 bit) or 16 octets, least significant first, as it travels.
@@ -94,6 +95,7 @@ Row = namedtuple(
         "clock",
         # False: writing breaks this device; or what to write: f(local time, minutes from UTC, octets read)
         "clock_write",
+        "needs_clock",  # without a clock it gives no reading: told while the hub's own is not confirmed
         # The data
         "subscribe",  # (uuid, "indicate" | "notify") in this order; what a device lacks is passed over
         "consent",  # the device gives nothing of a user before his consent code (2A9F); codes come by order
@@ -124,6 +126,7 @@ _DEFAULTS = {
     "services": (),
     "clock": None,
     "clock_write": True,
+    "needs_clock": False,
     "subscribe": (),
     "consent": False,
     "racp": None,

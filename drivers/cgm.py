@@ -115,6 +115,7 @@ DRIVER = Driver(
             features=_FEATURE,
             sampling=(Sampling(_MEASUREMENT, 60000, 6),),
             burst=6,
+            rest_ms=300000,  # how often such a sensor measures
             mtu=True,
             value_octets_max=60,
         ),

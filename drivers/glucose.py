@@ -249,7 +249,14 @@ DRIVER = Driver(
             clock_write=contour_clock,
         ),
         # Bonds by the six digits on its label or display.
-        make("accu_chek_guide", "Accu-Chek Guide", _standard, name_prefixes=("meter+",), bond_first=True),
+        make(
+            "accu_chek_guide",
+            "Accu-Chek Guide",
+            _standard,
+            name_prefixes=("meter+",),
+            bond_first=True,
+            needs_clock=True,
+        ),
     ),
     {_MEASUREMENT: _joint, _CONTEXT: _joint},
 )

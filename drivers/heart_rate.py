@@ -6,7 +6,7 @@ which the nomenclature has no unit: they travel in the octets. A rate of 0 is wh
 
 from micropython import const
 
-from drivers import Driver, Sampling, make
+from drivers import STREAM_REST_MS, Driver, Sampling, make
 from drivers.formats import extra, lengths, need, nothing
 from firmware.contracts import PeerError
 from firmware.measurement import codes
@@ -61,6 +61,7 @@ DRIVER = Driver(
             features=_LOCATION,
             sampling=(Sampling(_MEASUREMENT, 10000, 6),),
             burst=6,
+            rest_ms=STREAM_REST_MS,
         ),
     ),
     {},

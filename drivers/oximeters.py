@@ -7,7 +7,7 @@ before the numbers mean is not known, and a pulse above 127 does not fit into it
 
 from micropython import const
 
-from drivers import Driver, Joint, Sampling, make
+from drivers import STREAM_REST_MS, Driver, Joint, Sampling, make
 from drivers.formats import need, nothing, uuid128
 from drivers.joining import ALONE, BROKEN, LAST, PART
 from firmware.contracts import PeerError
@@ -122,6 +122,7 @@ _stream = make(
     subscribe=((_BERRY, "notify"),),
     sampling=(Sampling(_BERRY, 10000, 6),),
     burst=6,
+    rest_ms=STREAM_REST_MS,
 )
 
 DRIVER = Driver(

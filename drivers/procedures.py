@@ -36,9 +36,9 @@ def _users(context):
 
 
 def _agree(state, ask, user):
-    """Let a device give this user's values; a scale without a user control point gives them to anybody."""
+    """Let a device give this user's values; PeerError("no_consent") when it will not."""
     if not state.may(_USER_CONTROL_POINT, _WRITE):
-        return
+        raise PeerError("unsupported")
     try:
         consent = user_data.consent(*user)
     except (TypeError, ValueError):  # the settings say something that is no consent
@@ -115,8 +115,10 @@ def _records(state, ask):
             end = yield from _report(state, ask, record_access.ALL_RECORDS)
     numbers = _numbers(state)
     if end not in ("done", "none"):
-        # What was cut short goes on with its last record, whose context may be missing, if they came in order.
-        numbers = numbers[:-1] if numbers == sorted(numbers) else []
+        # What was cut short goes on with its last record, of which a context or a segment may be missing, if they came
+        # in order.
+        in_order = numbers == sorted(numbers)
+        numbers = [number for number in numbers if in_order and number != numbers[-1]]
     if numbers and numbers[-1] != last:
         _keep_last(context, numbers[-1])
     return end

@@ -6,7 +6,7 @@ averaging), which are three measurements of one capture; they share its statuses
 
 from micropython import const
 
-from drivers import Driver, Sampling, make
+from drivers import STREAM_REST_MS, Driver, Sampling, make
 from drivers.formats import extra, lengths, need, nothing, quantity
 from firmware.measurement import codes
 from firmware.measurement.device_time import parse
@@ -150,6 +150,7 @@ DRIVER = Driver(
             sampling=(Sampling(_CONTINUOUS, 10000, 6),),
             memory="none",
             burst=6,
+            rest_ms=STREAM_REST_MS,
             value_octets_max=20,
         ),
     ),

@@ -209,6 +209,7 @@ class Listening:
         if visiting.outcome == "capped" and not self.kept:
             device.awake()  # cut short for the line's sake, not by any fault of the device's: it goes on when it may
         else:
-            device.rest(self.heard_ms, self.kept and visiting.outcome in ("drained", "capped"), row)
+            good = self.kept and visiting.outcome in ("drained", "capped", "no_clock")
+            device.rest(self.heard_ms, good, row)
         hub.work.set()
         hub.news.set()

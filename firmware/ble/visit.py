@@ -68,6 +68,7 @@ OUTCOMES = (
     "bond_lost",  # the hub has a bond that the device no longer honours: a person must pair it again
     "pairing_failed",
     "unsupported",  # nothing that its row names was found
+    "no_clock",  # its clock was not set, since the hub's own is not confirmed, and without one it gives no readings
     "no_consent",  # it gives no user's values: the hub has no consent code, or not the right one
     "refused",  # an ATT error where it hurts
 )
@@ -192,6 +193,8 @@ def _steps(state):
             yield from _describe(state)
         except PeerError as error:  # whatever goes wrong now takes nothing from a visit that went well
             state.gone = error.args[0] == "gone"
+    if row.needs_clock and not state.clock_written and not context.clock_confirmed:
+        return "no_clock"
     return "capped" if end == "cap" else "drained"
 
 

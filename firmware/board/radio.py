@@ -19,6 +19,8 @@ _IRQ_SCAN_RESULT = const(5)
 _IRQ_SCAN_DONE = const(6)
 _IRQ_PERIPHERAL_CONNECT = const(7)
 _IRQ_PERIPHERAL_DISCONNECT = const(8)
+_IRQ_GATTC_SERVICE_DONE = const(10)
+_IRQ_GATTC_CHARACTERISTIC_DONE = const(12)
 _IRQ_GATTC_NOTIFY = const(18)
 _IRQ_GATTC_INDICATE = const(19)
 _IRQ_ENCRYPTION_UPDATE = const(28)
@@ -63,6 +65,7 @@ class Radio:
         self._characteristics = {}
         self._asked = None  # the handle that was written to last, and what it said then
         self._answer = None
+        self._refused = 0  # how a discovery failed
         self._value = Ticks.flag()
         self._secured = Ticks.flag()
         self._gone = True
@@ -117,6 +120,9 @@ class Radio:
                 self.heard = True
                 if not self._is_wanted(data[0], data[1]):
                     return None  # aioble would keep every stranger that it hears until the scan ends
+            elif event == _IRQ_GATTC_SERVICE_DONE or event == _IRQ_GATTC_CHARACTERISTIC_DONE:
+                if data[1]:
+                    self._refused = data[1]  # aioble goes on with what was found until then
             elif event == _IRQ_PERIPHERAL_DISCONNECT:
                 if data[0] == self._handle:
                     self._gone = True
@@ -266,6 +272,7 @@ class Radio:
 
     async def _discover(self, services):
         found = {}
+        self._refused = 0
         for wanted in services:
             service = await self._connection.service(_uuid(wanted))
             if service is None:
@@ -280,6 +287,8 @@ class Radio:
                 if key not in found:
                     found[key] = (one._value_handle, one.properties, one._end_handle)
                     self._characteristics[one.uuid] = one
+        if self._refused:
+            raise PeerError("att", self._refused - 256) if self._refused > 256 else PeerError("gone")
         return found
 
     async def _secure(self, limit_ms):

@@ -5,10 +5,12 @@ import random
 
 import pytest
 
+import drivers
 from tests.twin import homes
 from tests.twin.test_power_cuts import SMALL
 from tools.simulator.devices import Patient, readings
-from tools.simulator.house import CUFF, DELIVERED_S, NONIN, OXIMETER, SCALE
+from tools.simulator.devices.twins import TWINS
+from tools.simulator.house import CUFF, DELIVERED_S, NONIN, OXIMETER, SCALE, twin
 
 pytestmark = [pytest.mark.needs("micropython32", "library"), pytest.mark.promise("P11")]
 
@@ -102,6 +104,58 @@ def test_a_device_that_says_nothing_and_one_that_never_hangs_up(home):
 
     house.world.run(story())
     assert homes.books(house) == (0, 0, 0)
+
+
+@pytest.mark.promise("P2", "P4")
+@pytest.mark.parametrize(("row", "requests"), [("ad_ua651ble", 8), ("glucose_meter", 15), ("beurer_bf720", 20)])
+def test_an_attribute_error_at_every_step_of_a_visit(home, row, requests):
+    """Each visit has one of its requests refused: what is not read then is read the next time, once."""
+    house = home(twin(row), SCALE)
+    device, scale = house.devices
+    shows, user = TWINS[row].shows, TWINS[row].user
+
+    async def story():
+        for step in range(1, requests + 1):
+            device.faults.refuse_at = step
+            connections = _count(device, "connected")
+            device.press(shows[step % len(shows)], user)
+            await house.until(lambda seen=connections: _count(device, "connected") > seen, 60, "a visit")
+            await house.until(lambda: device.link is None, 200, "it ends")
+            await asyncio.sleep(310)  # the longest rest of one that gave nothing
+        device.faults.refuse_at = None
+        device.press(shows[0], user)
+        await homes.read(house, device, 60)
+        await _next_is_normal(house, scale, readings.weight("79.9"))
+
+    house.world.run(story())
+    assert _count(device, "refused") >= requests
+    assert homes.books(house) == (0, 0, 0)
+    assert not house.hub.crashes
+
+
+def test_segments_without_end_hold_the_radio_for_their_time_and_no_longer(home):
+    """What was kept of them travels undecoded; the scale is read after the cap."""
+    house = home(twin("blood_pressure_enhanced"), SCALE)
+    endless, scale = house.devices
+    endless.faults.endless = True
+
+    async def story():
+        endless.press(_BP)
+        await house.until(endless.is_sending, 30, "it sends")
+        begun_s = house.loop.time()
+        scale.WINDOW_S = 200.0
+        scale.press(readings.weight("79.9"))
+        await homes.read(house, scale, 200)
+        assert house.loop.time() - begun_s < drivers.row("blood_pressure_enhanced").cap_ms / 1000 + 15
+        endless.faults.endless = False
+        endless.press(readings.blood_pressure(129, 83, 98, 72))
+        await homes.read(house, endless, 600)
+        await house.until(lambda: house.journal().waiting() == 0, 2 * DELIVERED_S, "all is delivered")
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+    assert {row["reason"] for row in house.store.rows("SELECT reason FROM undecoded")} == {"incomplete"}
+    assert not house.hub.crashes
 
 
 def test_two_devices_awake_together(home):

@@ -75,3 +75,27 @@ def test_two_readings_of_the_hour_that_comes_twice_are_both_there_in_their_order
     first, second = homes.stored(house)
     assert first["device_time"] == second["device_time"][:17] + first["device_time"][17:]
     assert first["hub_time"] < second["hub_time"]
+
+
+def test_a_meter_that_measures_nothing_without_a_clock_is_told_and_not_set_by_an_unsure_hub(home):
+    """Without a network the hub's clock is not confirmed: it tells "no_clock"; with one the meter is set, and read."""
+    house = home(twin("accu_chek_guide", clock_is_set=False))
+    meter = house.devices[0]
+
+    async def story():
+        meter.clock.lose()
+        house.network(False)
+        await house.power_cycle()
+        await asyncio.sleep(30)
+        meter.press(glucose("101"))
+        await asyncio.sleep(60)
+        assert not meter.clock.is_set and meter.unsent()
+        house.network(True)
+        counters = await homes.told(house)
+        assert counters["visit no_clock"] >= 1
+        await asyncio.sleep(300)
+        await homes.measure(house, meter, glucose("102"), 120)
+        assert meter.clock.is_set
+
+    house.world.run(story())
+    assert _off(house, meter) < timedelta(seconds=20)

@@ -123,3 +123,23 @@ def test_weights_on_the_way_to_the_final_one_are_carried_in_order_and_the_final_
 
     house.world.run(story())
     assert [one["quantities"][0]["value"] for one in _of(house, scale)] == ["12.300", "64.000", "79.800", "79.900"]
+
+
+def test_a_strap_that_is_worn_on_and_on_takes_its_quota_and_no_more(home):
+    """Three quarters: six values a visit, a visit a quarter; and the scale is read in between as ever."""
+    house = home(twin("heart_rate_strap"), SCALE)
+    strap, scale = house.devices
+    strap.WORN_S = strap.WINDOW_S = 2700.0
+    strap.PERIOD_S, strap.INTERVAL_MS = 2.0, 1000.0
+
+    async def story():
+        strap.press(heart_rate("72"))
+        await asyncio.sleep(500)
+        scale.press(readings.weight("79.9"))
+        await homes.read(house, scale)
+        await asyncio.sleep(2200)
+        await house.until(lambda: house.journal().waiting() == 0, 2 * DELIVERED_S, "all is delivered")
+
+    house.world.run(story())
+    assert len(_of(house, strap)) == 3 * 6
+    assert len(_of(house, scale)) == 1

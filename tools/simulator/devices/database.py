@@ -23,6 +23,13 @@ DISCOVERIES = (  # the requests with which a collector looks around
 )
 
 
+REQUESTS = (  # what is answered, and may be refused
+    *DISCOVERIES,
+    att.Opcode.ATT_READ_REQUEST,
+    att.Opcode.ATT_WRITE_REQUEST,
+)
+
+
 def uuid(value: int | str) -> UUID:
     """A UUID from 16 bits or from its 128-bit text."""
     return UUID.from_16_bits(value) if isinstance(value, int) else UUID(value)

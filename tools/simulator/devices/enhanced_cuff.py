@@ -1,5 +1,6 @@
 """Blood pressure monitors by the service's version 1.1: stored records with numbers, in segments, with a CRC."""
 
+import asyncio
 import struct
 from datetime import datetime
 
@@ -55,5 +56,9 @@ class EnhancedCuff(RecordServer, Standard):
         head = struct.pack("<HH", held.number, _ENHANCED)
         covered = encode.segments(value + b"\0\0", self.SEGMENT_OCTETS, head, held.number)
         crc = encode.crc16(b"".join(covered)[:-2])
-        for segment in encode.segments(value + crc, self.SEGMENT_OCTETS, head, held.number):
+        segments = encode.segments(value + crc, self.SEGMENT_OCTETS, head, held.number)
+        for segment in segments:
             link.notify(self.record, segment)
+        while self.faults.endless and not link.gone:  # the last is never the last
+            await asyncio.sleep(0.2)
+            link.notify(self.record, bytes((segments[1][0] & 0xFC,)) + segments[1][1:])

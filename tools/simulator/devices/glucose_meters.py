@@ -133,9 +133,15 @@ class ContourNext(GlucoseMeter):
 
 
 class AccuChekGuide(GlucoseMeter):
-    """Accu-Chek Guide: knows fewer operators. (Its passkey is not shown here: this one bonds by Just Works.)"""
+    """Accu-Chek Guide: knows fewer operators, and measures nothing before somebody has set its clock.
+
+    Its passkey is not shown here: this one bonds by Just Works.
+    """
 
     MODEL, NAME = "Accu-Chek Guide", "meter+{serial}"
     MANUFACTURER = "Roche"
     OPERATORS = (ALL, GREATER_OR_EQUAL)
     BOND_FIRST = True
+
+    def _found(self, operator: int, operand: bytes) -> list[Held] | None:
+        return super()._found(operator, operand) if self.clock.is_set else []

@@ -21,6 +21,7 @@ class CollectorLink:
         self.connection = connection
         self.gone = False
         self.encrypted = False
+        self.requests = 0  # that the collector made
         self.sending: asyncio.Task | None = None
         self._gatt = device.gatt_server
         self._confirmed: asyncio.Future | None = None

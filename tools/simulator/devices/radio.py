@@ -5,6 +5,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from bumble import att
 from bumble.core import AdvertisingData
 from bumble.pairing import PairingConfig, PairingDelegate
 
@@ -263,7 +264,25 @@ class Peripheral:
                 self._window_until = 0.0
                 self._run(link.hang_up())
             return
-        self._on_pdu(connection, pdu)
+        if not self._refuses(connection, pdu):
+            self._on_pdu(connection, pdu)
+
+    def _refuses(self, connection, pdu) -> bool:
+        if self.faults.refuse_at is None or self.link is None or pdu.op_code not in database.REQUESTS:
+            return False
+        self.link.requests += 1
+        if self.link.requests != self.faults.refuse_at:
+            return False
+        self.note("refused", pdu.name)
+        self._respond(
+            connection,
+            att.ATT_Error_Response(
+                request_opcode_in_error=pdu.op_code,
+                attribute_handle_in_error=getattr(pdu, "attribute_handle", 0),
+                error_code=att.ErrorCode.UNLIKELY_ERROR,
+            ),
+        )
+        return True
 
     def _offended_by(self, pdu) -> bool:
         return self.BOND_FIRST and pdu.op_code in database.DISCOVERIES

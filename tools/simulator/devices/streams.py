@@ -34,7 +34,13 @@ class Stream(Standard):
     def press(self, reading: Reading, user: int | None = None) -> dict:
         """Put it on."""
         self._worn_until = self.world.loop.time() + self.WORN_S
+        self.world.loop.call_at(self._worn_until, self._take_off)
         return super().press(reading, user)
+
+    def _take_off(self) -> None:
+        if self._worn_until <= self.world.loop.time():
+            self.memory.clear()
+            self._window_until = 0.0
 
     def on_subscribed(self, link: CollectorLink, characteristic, notify: bool, indicate: bool) -> None:
         """Begin to tell."""
@@ -42,14 +48,12 @@ class Stream(Standard):
             link.sending = self._run(self._tell(link))
 
     async def _tell(self, link: CollectorLink) -> None:
-        while self.memory and not link.gone and self.world.loop.time() < self._worn_until:
+        while self.memory and not link.gone:
             if not self.faults.silent:
                 for frame in self.frames(self.memory[-1]):
                     link.notify(self.measurement, frame[: len(frame) - self.faults.cut_octets])
                 self._beat += 1
             await asyncio.sleep(self.PERIOD_S)
-        if self.world.loop.time() >= self._worn_until:
-            self.memory.clear()
-            self._window_until = 0.0
+        if not self.memory:
             self.note("hang up")
             await link.hang_up()
