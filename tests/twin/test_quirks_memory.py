@@ -97,11 +97,12 @@ def test_numbers_that_wrap_or_begin_anew_lose_nothing(home):
         await homes.measure(house, meter, glucose("104"))
         await homes.measure(house, meter, glucose("105"))
         meter.begin_anew()
-        await homes.measure(house, meter, glucose("106"))
+        meter.show(glucose("106"))
+        await homes.measure(house, meter, glucose("107"))
         await _delivered(house)
 
     house.world.run(story())
-    assert _glucoses(house, meter) == ["100", "101", "102", "103", "104", "105", "106"]
+    assert _glucoses(house, meter) == ["100", "101", "102", "103", "104", "105", "106", "107"]
     assert homes.books(house) == (0, 0, 0)
 
 
