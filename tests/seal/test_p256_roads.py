@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 
 import pytest
@@ -19,12 +18,12 @@ FULL = 40
 
 @pytest.fixture
 def image(tmp_path, micropython):
-    """An image of one's own to spoil."""
-    architecture = build.HOST_ARCHITECTURE[micropython.probe.bits]
-    build.image(architecture=architecture)
+    """An image of one's own to spoil, and to look into."""
     into = tmp_path / "image"
-    shutil.copytree(build.folder(architecture) / "firmware" / "seal", into / "firmware" / "seal")
-    shutil.copy(build.folder(architecture) / "firmware" / "__init__.mpy", into / "firmware")
+    architecture = build.HOST_ARCHITECTURE[micropython.probe.bits]
+    files = [build.ROOT / "firmware" / "__init__.py", *sorted((build.ROOT / "firmware" / "seal").glob("*.py"))]
+    build.image(into=into, architecture=architecture, only=files, short=False)
+    (into / "firmware" / "seal" / p256_table.NAME).write_bytes(p256_table.table())
     return into
 
 

@@ -7,11 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.host import p256_table
+from tools.host import p256_table, shorten
 from tools.host.output import MissingPart
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,9 +23,12 @@ CHIP_ARCHITECTURE = "xtensawin"  # ESP32 and ESP32-S3
 # Words for people: readers of what a hub says have them, a hub does not.
 NOT_ON_CHIP = Path("firmware", "measurement", "names.py")
 _TABLE_READER = Path("firmware", "seal", "p256.py")  # the table lies beside it
-# Pure code that is tried octet by octet on the host: a trace names its functions, and the table of line numbers, a
-# fourteenth of flash and heap, stays here.
-_WITHOUT_LINES = ("firmware/ble/", "firmware/uplink/", "firmware/seal/", "firmware/measurement/")
+# Pure code that is tried octet by octet on the host: a trace names its functions (shorten.readable), and the table of
+# line numbers, a fourteenth of flash and heap, stays here.
+_WITHOUT_LINES = (
+    "drivers/", "firmware/ble/", "firmware/journal/", "firmware/measurement/", "firmware/seal/", "firmware/uplink/",
+)  # fmt: skip
+_RECIPES = 1_000_000  # ways of compiling that are told apart
 _MACHINE_CODE = ("@micropython.viper", "@micropython.native", "@micropython.asm_")
 
 
@@ -69,8 +73,12 @@ def image(
     architecture: str = "x86",
     only: Iterable[Path] | None = None,
     also: Iterable[Path] = (),
+    short: bool = True,
 ) -> list[Compiled]:
-    """Compile what is newer than its .mpy; a file that is gone leaves the image too."""
+    """Compile what is newer than its .mpy; a file that is gone leaves the image too.
+
+    `short`: private names are shortened, as on the chip; not where others speak of them (shorten.py).
+    """
     into = into or folder(architecture, root)
     paths = [*(only or sources(root)), *also]
     done = [Compiled(path, into / path.relative_to(root).with_suffix(".mpy")) for path in paths]
@@ -79,7 +87,7 @@ def image(
         for stale in into.rglob("*.mpy"):
             if stale not in wanted:
                 stale.unlink(missing_ok=True)  # two test processes may clean up at once
-    refused = [text for one in done if (text := _compile(one, root, architecture))]
+    refused = [text for one in done if (text := _compile(one, root, architecture, short))]
     if refused:
         raise CompileError("\n".join(refused))
     if only is None and (root / _TABLE_READER).exists():
@@ -102,27 +110,40 @@ def _table(into: Path) -> Compiled:
     return made
 
 
-def _compile(one: Compiled, root: Path, architecture: str) -> str:
+def _stamp(source: Path) -> int:
+    """The time that a compiled file bears: its source's, and in the nanoseconds the way of compiling.
+
+    Equal means up to date, whatever order files were written in, and no file is away while another process makes it.
+    """
+    recipe = b"".join(Path(file).read_bytes() for file in (__file__, shorten.__file__))
+    time_ns = source.stat().st_mtime_ns
+    return time_ns - time_ns % _RECIPES + zlib.crc32(recipe) % _RECIPES
+
+
+def _compile(one: Compiled, root: Path, architecture: str, short: bool) -> str:
     """Compile one file if need be; returns what mpy-cross had against it."""
-    source_time = one.source.stat().st_mtime_ns
-    if one.target.exists() and one.target.stat().st_mtime_ns == source_time:
+    stamp = _stamp(one.source)
+    if one.target.exists() and one.target.stat().st_mtime_ns == stamp:
         return ""
     one.target.parent.mkdir(parents=True, exist_ok=True)
     name = str(one.source.relative_to(root))
     passing = one.target.with_suffix(f".{os.getpid()}.tmp")
+    source = one.source.read_text()
+    compiled = one.target.with_suffix(f".{os.getpid()}.py")
+    compiled.write_text(shorten.shortened(source) if short else source)
     # What a traceback calls it: as it is imported, since that word is on the heap already.
     module = ".".join(one.source.relative_to(root).with_suffix("").parts)
     command = [*mpy_cross(), "-s", module, "-o", str(passing)]
-    if any(mark in one.source.read_text() for mark in _MACHINE_CODE):
+    if any(mark in source for mark in _MACHINE_CODE):
         command.append(f"-march={architecture}")
     if name.startswith(_WITHOUT_LINES):
         command.append("-O3")
-    ran = subprocess.run([*command, str(one.source)], capture_output=True, text=True, check=False)
+    ran = subprocess.run([*command, str(compiled)], capture_output=True, text=True, check=False)
+    compiled.unlink()
     if ran.returncode:
         passing.unlink(missing_ok=True)
         return f"{name}: {(ran.stderr or ran.stdout).strip()}"
-    # The source's own time: equal means up to date, whatever order files were written in.
-    os.utime(passing, ns=(source_time, source_time))
+    os.utime(passing, ns=(stamp, stamp))
     passing.replace(one.target)
     return ""
 

@@ -31,5 +31,5 @@ def hub_library(library: Path) -> Path:
     root = library.resolve()
     files = [root / "aioble" / f"{name}.py" for name in _AIOBLE if (root / "aioble" / f"{name}.py").exists()]
     files += sorted((root / "umqtt").rglob("*.py"))
-    build.image(root=root, into=into, only=files)
+    build.image(root=root, into=into, only=files, short=False)
     return into

@@ -49,11 +49,11 @@ def tests_in(file: Path) -> list[str]:
 def run(file: Path, candidate: Candidate, heap: int | None = None) -> list[Result]:
     """Run one file; the last result tells of an interpreter that died."""
     assert candidate.probe
-    # Of its own: the tests ask for words that stay off the chip.
+    # Of its own: the tests ask for words that stay off the chip, and some look inside.
     image = ROOT / "build" / "pure_image"
     architecture = build.HOST_ARCHITECTURE[candidate.probe.bits]
-    build.image(into=image, architecture=architecture, also=[ROOT / build.NOT_ON_CHIP])
-    [test] = build.image(into=ROOT / "build" / "pure", architecture=architecture, only=[file])
+    build.image(into=image, architecture=architecture, also=[ROOT / build.NOT_ON_CHIP], short=False)
+    [test] = build.image(into=ROOT / "build" / "pure", architecture=architecture, only=[file], short=False)
     names = tests_in(file)
     command = [
         candidate.path, "-X", f"heapsize={heap or heap_octets(candidate.probe.bits)}",

@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 from datetime import datetime
 from pathlib import Path
 
-from tools.host import budget
+from tools.host import budget, shorten
 from tools.simulator.air import launch, process
 from tools.simulator.air.board import Board
 from tools.simulator.air.clock import VirtualLoop
@@ -126,6 +126,7 @@ class TwinHub(Hub):
         )
 
     def _on_stopped(self, text: str) -> None:
+        text = shorten.readable(text, launch.ROOT)
         self.crashes.append(text)
         if self.world.crash_fails:
             self.loop.fail(HubStopped(text))
