@@ -33,6 +33,13 @@ for _name in ("socket", "ssl", "ntptime"):
     except ImportError:
         pass
 
+# The stock ESP32 image has umqtt.simple frozen: its code is in flash there.
+_library = uos.getenv("TWIN_LIB")
+if _library:
+    sys.path.append(_library)
+    import umqtt.simple  # noqa: F401
+
+    sys.path.pop()
 
 
 def _weigh(_code, _view):
@@ -48,7 +55,11 @@ _WEIGH_EVENT = 249
 _PROGRAM_RESULT = 250
 _P256 = "firmware.seal.p256"
 _P256_WORK = ("sign", "verify", "ecdh", "public_key")
-_HOST = "/host"  # where the host's own files are, once the chip's flash is the root
+# Once the chip's flash is the root: where the host's own files are, the image, and the libraries. Each file's path is a
+# name, and names stay on the heap: the chip's are short, and do not depend on where somebody keeps this project.
+_HOST = "/host"
+_IMAGE = "/app"
+_LIBRARY = "/lib"
 
 
 def _mount_flash():
@@ -64,6 +75,9 @@ def _mount_flash():
         flash = vfs.VfsLfs2(partition)
     vfs.umount("/")
     vfs.mount(host, _HOST)
+    vfs.mount(vfs.VfsPosix(uos.getenv("TWIN_ROOT")), _IMAGE)
+    if _library:
+        vfs.mount(vfs.VfsPosix(_library), _LIBRARY)
     vfs.mount(flash, "/")
     os.chdir("/")
 
@@ -121,20 +135,13 @@ def _main():
 
     random.seed(int.from_bytes(seed, "little"))
     sys.modules[_P256] = _ChargedP256()
-    if not uos.getenv("TWIN_HOST_ROOT"):
-        _mount_flash()
-        host = _HOST
-    else:
-        host = ""
-    root = host + uos.getenv("TWIN_ROOT")
-    libraries = [host + path for path in (uos.getenv("TWIN_LIB") or "").split(":") if path]
-    chip = host + uos.getenv("TWIN_CHIP")
-    sys.path[:] = ["", chip, root] + libraries + [".frozen", "/lib"]
+    _mount_flash()
+    sys.path[:] = ["", _HOST + uos.getenv("TWIN_CHIP"), _IMAGE, _LIBRARY, ".frozen"]
     del sys.argv[1:]
     program = uos.getenv("TWIN_PROGRAM")
     names = {"__name__": "__main__"}
     if program:
-        error = _run(host + program, names)
+        error = _run(_HOST + program, names)
         _seam.sample_heap()
         result = names.get("result")
         _seam.call(_PROGRAM_RESULT, (error or ("" if result is None else str(result))).encode())
@@ -142,10 +149,10 @@ def _main():
     error = None
     for name in ("boot.py", "main.py"):
         try:
-            uos.stat(root + "/" + name)
+            uos.stat(_IMAGE + "/" + name)
         except OSError:
             continue
-        error = _run(root + "/" + name, names)
+        error = _run(_IMAGE + "/" + name, names)
         if error:
             break
     _seam.sample_heap()
