@@ -2,7 +2,6 @@
 
 What is named here is imported inside the functions that need it, and nothing that lasts is an instance of its classes
 (an instance keeps its class, and a class its whole file). On the chip an import reads a few kB from flash.
-firmware.seal.p256_limbs is not named: an ESP32 frees machine code at its next start only, so loading it anew leaks.
 """
 
 import gc
@@ -21,34 +20,23 @@ _PASSING = (
     "firmware.config",
     "firmware.enrolment",
     "firmware.journal.recovery",
-    "firmware.measurement.codes",
-    "firmware.measurement.measurement",
+    "firmware.journal.upkeep",
+    "firmware.measurement.",
     "firmware.parts",
-    "firmware.seal.batch",
-    "firmware.seal.cbor",
-    "firmware.seal.cose",
-    "firmware.seal.description",
-    "firmware.seal.entry",
-    "firmware.seal.hmac",
-    "firmware.seal.mac0",
-    "firmware.seal.p256_domain",
-    "firmware.seal.p256_native",
-    "firmware.seal.p256_plain",
-    "firmware.seal.p256_schemes",
-    "firmware.seal.reader",
-    "firmware.seal.report",
+    "firmware.seal.",
     "firmware.sealing",
     "firmware.uplink.certificate",
     "firmware.uplink.dns",
     "firmware.uplink.receipt",
     "firmware.visiting",
-    "umqtt.",
 )
+# An ESP32 frees machine code at its next start only, so loading p256_limbs anew would leak.
+_STAYING = ("firmware.measurement.device_time", "firmware.seal.p256", "firmware.seal.p256_limbs")
 
 
 def forget() -> None:
     """Forget what was loaded for a moment that is over. Whoever is in the midst of such code goes on with it."""
-    loaded = [name for name in sys.modules if name.startswith(_PASSING)]
+    loaded = [name for name in sys.modules if name.startswith(_PASSING) and name not in _STAYING]
     for name in loaded:
         folder, _, file = name.rpartition(".")
         del sys.modules[name]

@@ -34,6 +34,7 @@ class CaptureLane:
         self.generation = 0
         self.at = UNITS
         self.ready_end = 1  # generations below it were prepared
+        self.copied = (0, 0)  # generation and unit up to which everything that waits was copied (upkeep.py)
         self.first = array("I", [0] * sector_count)  # first capture number in a sector, 0: none yet
         self.start = bytearray(sector_count)
         self.prefix = array("H", [0] * (2 * sector_count))  # CRC state of a sector, high and low half

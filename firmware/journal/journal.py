@@ -11,7 +11,6 @@ from firmware.journal.finder import Finder
 from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNIT, UNITS, VERSION, Sectors, units_for
 from firmware.journal.index import DESCRIPTIONS_MAX, DEVICES_MAX, OPEN_PLANS_MAX, Index
 from firmware.journal.main_lane import UNUSABLE, MainLane
-from firmware.journal.upkeep import Upkeep
 
 _SALT_OCTETS = const(8)
 _FRAME_HEAD = const(29)  # octets of a capture's frame beside its value
@@ -38,7 +37,6 @@ class Journal:
         self.capture = self._captures.capture
         self._main = MainLane(self._sectors, self._index, self._next_number)
         self._finder = Finder(self._sectors, self._captures, self._main, self._index)
-        self._upkeep = Upkeep(self, self._finder, self._sectors, self._captures, self._main, self._index)
         self._want = _WANT_OCTETS_MIN
         self._asked = []  # descriptions that the next plan's envelope will tell
         self._begin()
@@ -69,7 +67,7 @@ class Journal:
         boot = index.boot + 1
         self._append(records.KIND_BOOT, struct.pack("<II", boot, captures.number), 0)
         index.boot = captures.boot = boot
-        while captures.spare() < 1 and self._upkeep.capture_step():
+        while captures.spare() < 1 and self._upkeep().capture_step():
             pass  # a first sector and the reserve
 
     def _format(self):
@@ -129,10 +127,10 @@ class Journal:
         self._sectors.stale()
         ahead = 1 if main.count < 8 else 2
         if main.spare() < ahead or not self.may_visit():
-            if self._upkeep.main_step():
+            if self._upkeep().main_step():
                 return True
         if self._captures.spare() < 2 or self._captures.room() < self._want:
-            return self._upkeep.capture_step()
+            return self._upkeep().capture_step()
         return False
 
     def upgrade(self):
@@ -172,9 +170,7 @@ class Journal:
             return 0
         number = self._index.described + 1
         body = struct.pack("<H", number) + bytes(octets)
-        self._index.add_description(
-            self._append(records.KIND_DESCRIPTION, body, _KEEP_ORDINARY, True), number
-        )
+        self._index.add_description(self._append(records.KIND_DESCRIPTION, body, _KEEP_ORDINARY, True), number)
         return number
 
     def plan(self, plan):
@@ -212,7 +208,7 @@ class Journal:
         self._append(records.KIND_RECEIPT, body, self._main.sector_units() // 2)
         self._main.closes(plan.place)
         index.add_receipt(receipt.sequence)
-        self._upkeep.freed()
+        self._main.idle_turns = 0  # turning the main lane may help again
 
     # what is known
 
@@ -369,6 +365,12 @@ class Journal:
 
     # helpers
 
+    def _upkeep(self):
+        """What makes room, loaded for this moment: board/passing.py forgets it."""
+        from firmware.journal.upkeep import Upkeep
+
+        return Upkeep(self, self._finder, self._sectors, self._captures, self._main, self._index)
+
     def _next_number(self):
         return self._captures.number
 
@@ -382,7 +384,7 @@ class Journal:
             left = main.free_units() - units_for(1 + len(body))
             if left >= max(floor, main.sector_units() // 2):
                 break
-            if main.ready_end >= limit or not self._upkeep.main_step():
+            if main.ready_end >= limit or not self._upkeep().main_step():
                 if left < floor:
                     raise Full
                 break
@@ -392,7 +394,7 @@ class Journal:
         """Write off numbers that flash does not hold."""
         self._append(records.KIND_LOST, struct.pack("<II", first, end - first), 0)
         self._index.add_lost(first, end)
-        self._upkeep.freed()
+        self._main.idle_turns = 0  # turning the main lane may help again
         self._note_lost()
 
     def _note_lost(self):

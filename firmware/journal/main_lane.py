@@ -30,6 +30,9 @@ class MainLane:
         self.ready_end = 1  # generations below it were prepared
         self.snapshot_generation = 0  # of the newest sector with a valid snapshot
         self.closed = 0  # the oldest generation that holds a plan which that snapshot calls open and is not
+        self.tail = (0, HEAD)  # generation and unit up to which everything that is needed was moved (upkeep.py)
+        self.moved_units = 0  # from the sector at the tail
+        self.idle_turns = 0  # turns in a row that freed next to nothing
         self.start = bytearray(self.count)
         # What a sector's first record says, read when it is first asked for: the next capture's number when it was
         # opened, and of the sector before it, which captures its moved records are about.

@@ -1,4 +1,7 @@
-"""Makes room ahead of both lanes, one erase or one copy at a time. Main loop only."""
+"""Makes room ahead of both lanes, one erase or one copy at a time. Main loop only.
+
+Loaded when there is something to do; how far it came stands with the lanes.
+"""
 
 from micropython import const
 
@@ -21,14 +24,6 @@ class Upkeep:
         self._captures = captures
         self._main = main
         self._index = index
-        self._tail = (0, HEAD)  # main lane: generation and unit up to which everything needed was moved
-        self._copied = (0, HEAD)  # capture lane: the same
-        self._moved_units = 0
-        self._idle_turns = 0
-
-    def freed(self):
-        """Something is no longer needed: turning the main lane may help again."""
-        self._idle_turns = 0
 
     # main lane
 
@@ -38,7 +33,7 @@ class Upkeep:
         generation = main.ready_end
         tail = generation - main.count
         if tail >= 1:
-            if self._idle_turns >= main.count:
+            if main.idle_turns >= main.count:
                 return False
             if tail >= main.generation:
                 return False
@@ -50,30 +45,30 @@ class Upkeep:
                 if self._move_next(tail):
                     return True
             except Full:
-                self._idle_turns = main.count
+                main.idle_turns = main.count
                 return False
-            gain = main.sector_units() - self._moved_units
-            self._idle_turns = 0 if gain >= _GAIN_UNITS_MIN else self._idle_turns + 1
-        self._moved_units = 0
+            gain = main.sector_units() - main.moved_units
+            main.idle_turns = 0 if gain >= _GAIN_UNITS_MIN else main.idle_turns + 1
+        main.moved_units = 0
         self._prepare(MAIN, main)
         return True
 
     def _move_next(self, tail):
         main = self._main
-        unit = self._tail[1] if self._tail[0] == tail else HEAD
+        unit = main.tail[1] if main.tail[0] == tail else HEAD
         sector = self._sectors.sector(MAIN, tail)
         for at, payload in self._sectors.frames(MAIN, tail, unit):
-            self._tail = (tail, at)
+            main.tail = (tail, at)
             kind, body = payload[0], bytes(payload[1:])
             moved = self._needed(tail, at, sector * UNITS + at, kind, body)
             if moved is not None:
                 kind, body, low, high = moved
                 place = main.append(kind, body)
-                self._moved_units += units_for(1 + len(body))
+                main.moved_units += units_for(1 + len(body))
                 if high:
                     main.moved(low, high)
                 self._settle(place, sector * UNITS + at, kind, body)
-                self._tail = (tail, at + 1)
+                main.tail = (tail, at + 1)
                 return True
         return False
 
@@ -152,10 +147,10 @@ class Upkeep:
         if tail >= lane.generation:  # the callback writes there
             return False
         if tail >= 1:
-            unit = self._copied[1] if self._copied[0] == tail else HEAD
+            unit = lane.copied[1] if lane.copied[0] == tail else HEAD
             for at, payload in self._sectors.frames(CAPTURES, tail, unit):
                 number = records.number_of(payload)
-                self._copied = (tail, at)
+                lane.copied = (tail, at)
                 if not self._index.waits(number, number + 1):
                     continue
                 body = bytes(payload)
@@ -164,7 +159,7 @@ class Upkeep:
                         self._journal.append_copy(body)
                     except Full:
                         return False
-                self._copied = (tail, at + 1)
+                lane.copied = (tail, at + 1)
                 return True
         self._prepare(CAPTURES, lane)
         return True

@@ -23,6 +23,7 @@ from firmware.contracts import Full, OutOfTurn
 from firmware.seal.cbor import Writer, head_octets
 from firmware.seal.cose import ENVELOPE_OCTETS_MAX, HEAD_OCTETS, SIGNATURE_OCTETS
 from firmware.seal.entry import Reference, open_session, write_capture
+from firmware.seal.head import write_clock, write_identity
 
 # fix: the last one of the boot that seals, or None. replaces: a sequence, or 0. chain_start: None, or, in a
 # chain's first envelope, what is known of the chain before it: (chain or None, last sequence, last capture
@@ -35,7 +36,6 @@ BUFFER_OCTETS = ENVELOPE_OCTETS_MAX
 DESCRIPTION_OCTETS_MAX = const(200)
 RANGES_MAX = const(8)  # a plan's record holds no more
 
-VERSION = const(1)
 _ARRAY = const(4)
 _MAP_HEAD = const(0xA0)
 _SESSION_FIELDS = const(8)
@@ -175,34 +175,6 @@ class Batch:
         octets += head_octets(self._sessions + 1) - 1
         # The heads of the last session and of the one that a new visit opens, for up to 65535 entries each.
         return octets + 4 if opens else octets + 2
-
-
-def write_identity(writer: Writer, hub, chain, sequence: int) -> None:
-    """Write what envelopes and health reports begin with."""
-    writer.uint(1)
-    writer.uint(VERSION)
-    writer.uint(2)
-    writer.bytes(hub)
-    writer.uint(3)
-    writer.bytes(chain)
-    writer.uint(4)
-    writer.uint(sequence)
-
-
-def write_clock(writer: Writer, time_s: int, quality: int, fix) -> None:
-    """Write the hub's clock (`sealed`): now, how good, and how long since which fix."""
-    if fix is None:
-        writer.array(2)
-        writer.int(time_s)
-        writer.uint(quality)
-        return
-    writer.array(4 if fix.source == quality else 5)
-    writer.int(time_s)
-    writer.uint(quality)
-    writer.int(time_s - fix.time_s)
-    writer.uint((fix.uncertainty_ms + 9) // 10)
-    if fix.source != quality:
-        writer.uint(fix.source)
 
 
 def _with(ranges, number):

@@ -1,7 +1,7 @@
 """The health report's payload (FORMAT.md, section 4), by which the platform can say "nothing is missing"."""
 
-from firmware.seal.batch import write_clock, write_identity
 from firmware.seal.cbor import Writer
+from firmware.seal.head import write_clock, write_identity
 
 NONCE_OCTETS = 8
 

@@ -259,7 +259,7 @@ def test_valid_frames_with_rubbish_in_them_do_not_either(told):
     for kind in range(1, 16):
         for size in (0, 1, 5, 17, 40, 100, 300):
             while hub.journal._main.free_units() < 100:
-                hub.journal._upkeep._prepare(1, hub.journal._main)
+                hub.journal._upkeep()._prepare(1, hub.journal._main)
             hub.journal._main.append(kind, chance.randbytes(size))
     hub.journal._captures.capture(1, 9, 9, 31, (1 << 40) - 1, 0xFFFFFFFF, 3, b"\xff" * 40)
     code, _lines, summary = told(hub.flash.image())

@@ -1,7 +1,7 @@
 """Expected values: Gregorian calendar, GSS Date Time, POSIX TZ; the changes of 2026 by the zone database."""
 
 from firmware.measurement import device_time
-from firmware.measurement.device_time import Zone
+from firmware.measurement.zone import Zone
 
 COPENHAGEN = "CET-1CEST,M3.5.0,M10.5.0/3"
 

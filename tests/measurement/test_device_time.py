@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.measurement import device_time
+from firmware.measurement import device_time, zone
 
 _RULES = {
     "Europe/Copenhagen": "CET-1CEST,M3.5.0,M10.5.0/3",
@@ -32,7 +32,7 @@ def test_calendar_is_that_of_the_standard_library(when):
 def test_local_time_is_that_of_the_zone_database(name):
     if name not in available_timezones():
         raise AssertionError("this host has no zone database")
-    ours, theirs = device_time.Zone(_RULES[name]), ZoneInfo(name)
+    ours, theirs = zone.Zone(_RULES[name]), ZoneInfo(name)
     for utc_s in range(1735689600, 1735689600 + 3 * 366 * 86400, 1799):  # 2025 to 2027
         there = datetime.fromtimestamp(utc_s, theirs)
         assert ours.local(utc_s) == tuple(there.timetuple()[:6])
@@ -49,4 +49,4 @@ def test_candidates_are_all_instants_and_no_other(local_s):
         utc = there.replace(fold=fold).astimezone(UTC)
         if utc.astimezone(there.tzinfo).replace(tzinfo=None) == there.replace(tzinfo=None):
             expected.add(int(utc.timestamp()))
-    assert device_time.Zone(_RULES["Europe/Copenhagen"]).candidates(time) == tuple(sorted(expected))
+    assert zone.Zone(_RULES["Europe/Copenhagen"]).candidates(time) == tuple(sorted(expected))

@@ -49,7 +49,7 @@ def _journal():
 
 
 def _measurement():
-    from firmware.measurement.device_time import Zone
+    from firmware.measurement.zone import Zone
 
     return Zone(_enrolled[0]["zone"])
 
@@ -73,12 +73,13 @@ def _ble():
 def _uplink():
     from firmware.board.line import Line
     from firmware.board.ticks import Ticks
+    from firmware.hub import load_tls
     from firmware.timekeeping import BUILT_S, Timekeeper
     from firmware.uplink.session import Session
 
-    settings, keys = _enrolled
+    settings, _keys = _enrolled
     ticks = Ticks()
-    line = Line(settings["wifi"], keys.tls)
+    line = Line(settings["wifi"], load_tls)
     return Session(line, ticks, Timekeeper(ticks.now_ms, BUILT_S, 1), settings["broker"], "")
 
 
