@@ -12,22 +12,13 @@ from firmware.board import chip, passing  # noqa: E402
 from firmware.board.light import Light  # noqa: E402
 
 
-def enrolled():
-    """What makes this hub somebody's, None when it is blank."""
-    from firmware import parts
-
-    found = parts.enrolled()
-    passing.forget()
-    return found
-
-
-def joined(settings, keys):
-    """The hub; what it takes to make one is forgotten."""
+def joined():
+    """The hub, None when it is blank. What it takes to make one is forgotten, its settings too."""
     passing.loading()
     from firmware import parts
 
-    hub = parts.joined(settings, keys)
-    passing.forget()
+    found = parts.enrolled()
+    hub = parts.joined(*found) if found else None
     return hub
 
 
@@ -36,13 +27,13 @@ def main():
     if chip.ram_octets() < chip.RAM_OCTETS_MIN:
         print("telehub: this board has no PSRAM; Wi-Fi, Bluetooth and TLS together need a board that has it")
         return
-    found = enrolled()
-    if found is None:
-        Light().show(0, 0)
-        print("telehub: blank; enrol it with: telehub provision")
-        return
     try:
-        hub = joined(*found)
+        hub = joined()
+        if hub is None:
+            Light().show(0, 0)
+            print("telehub: blank; enrol it with: telehub provision")
+            return
+        passing.forget()
         asyncio.run(hub.run())
     except Exception as error:  # noqa: BLE001 - the supervisor: whatever it is, the hub starts anew
         sys.print_exception(error)

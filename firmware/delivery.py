@@ -46,7 +46,7 @@ class Delivery:
             try:
                 await self._quiet()
                 # NTP's one blocking second belongs into the quiet, too.
-                ntp_host = None if hub.timekeeper.confirmed() else hub.settings["time"]["ntp"]
+                ntp_host = None if hub.timekeeper.confirmed() else hub.ntp_host
                 address = await self._session.prepare(ntp_host)
                 self._fixed()
                 await self._connect(address)
@@ -129,7 +129,7 @@ class Delivery:
                 continue
             if journal.may_plan() and journal.pending(1):
                 live = bool(journal.pending(1, self._live_from))
-                if hub.keeps(hub.sealing().seal, self._live_from) and live:
+                if hub.keeps(hub.seal, self._live_from) and live:
                     self._live.append(journal.next_sequence - 1)
             plans = journal.open_plans()
             now_ms = hub.ticks.now_ms()

@@ -21,9 +21,9 @@ _COPY = ".b"  # at the end of the second copy's name
 _KEYS = ("tls", "signing", "agreement")
 
 
-# The hub's own keys, and what it knows of the platform's; tls: CA certificate, own certificate, own key, DER.
-# Both are tuples, since they outlive this file and the one that derives receipts (board/passing.py).
-Keys = namedtuple("Keys", ("hub_id", "signing", "signing_kid", "receipts", "tls"))
+# The hub's own keys, and what it knows of the platform's. Both are tuples, since they outlive this file and the one
+# that derives receipts (board/passing.py).
+Keys = namedtuple("Keys", ("hub_id", "signing", "signing_kid", "receipts"))
 Receipts = namedtuple("Receipts", ("hub", "kid", "key"))
 
 
@@ -97,9 +97,14 @@ def accept(hub_id: bytes, settings: dict, authority: bytes, certificate: bytes) 
 
     Nothing is in force until the settings are written, and they are written last.
     """
+    from firmware.measurement.zone import Zone
     from firmware.seal import csr, hmac
 
     config.check(settings)
+    try:
+        Zone(settings["zone"])
+    except ValueError:
+        raise PeerError("settings: zone", settings["zone"])  # else the first visit would fail, and each one after it
     for name, octets in (("ca.crt", authority), ("tls.crt", certificate)):
         if not 0 < len(octets) <= _CERTIFICATE_OCTETS_MAX:
             raise PeerError("enrolment: certificate", name)
@@ -126,5 +131,10 @@ def load_keys(hub_id: bytes) -> Keys:
     if settings is None:
         raise PeerError("enrolment: missing", "settings")
     signing = _load("signing.key", _KEY_OCTETS)
-    tls = tuple([_load(name, _CERTIFICATE_OCTETS_MAX) for name in ("ca.crt", "tls.crt", "tls.der")])
-    return Keys(hub_id, signing, p256.key_id(p256.public_key(signing)), _receipts(hub_id, settings), tls)
+    load_tls()
+    return Keys(hub_id, signing, p256.key_id(p256.public_key(signing)), _receipts(hub_id, settings))
+
+
+def load_tls() -> "tuple[bytes, ...]":
+    """CA certificate, own certificate and own key, each DER, which a handshake needs and nobody else."""
+    return tuple([_load(name, _CERTIFICATE_OCTETS_MAX) for name in ("ca.crt", "tls.crt", "tls.der")])

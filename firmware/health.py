@@ -31,6 +31,11 @@ class Health:
 
     def report(self) -> memoryview:
         """A signed report that asks for the platform's time, in the hub's buffer."""
+        at, length, header = self._payload()
+        return self._hub.signed(at, length, header)
+
+    def _payload(self) -> tuple:
+        # A call of its own, as in Hub: what makes the payload must not be alive while it is signed.
         self._hub.loading()
         from firmware.seal import cose, report
         from firmware.seal.cbor import Writer
@@ -42,8 +47,7 @@ class Health:
         start = cose.HEAD_OCTETS
         writer = Writer(hub.buffer, start, start + _REPORT_OCTETS_MAX)
         report.health_payload(writer, self._facts(report))
-        header = cose.protected(cose.HEALTH, hub.keys.signing_kid)
-        return hub.signed(start, writer.at - start, header)
+        return start, writer.at - start, cose.protected(cose.HEALTH, hub.keys.signing_kid)
 
     def _facts(self, report):
         hub, journal, timekeeper = self._hub, self._hub.journal, self._hub.timekeeper

@@ -15,7 +15,6 @@ from firmware.contracts import Full
 from firmware.delivery import Delivery
 from firmware.health import Health
 from firmware.listening import Device, Listening
-from firmware.measurement.device_time import Zone
 
 _WINDOW_MS = const(300_000)  # a person finds the device's pairing button within five minutes
 _WINDOW_LINE_MS = const(45_000)  # in a window the line is made first, for the clock; without one pairing goes on
@@ -60,11 +59,21 @@ def save_bonds(secrets: dict) -> None:
     config.Store(config.FOLDER, "bonds").save(secrets)
 
 
+def load_tls() -> tuple:
+    """What a handshake needs (enrolment.py), read for it."""
+    from firmware import enrolment
+
+    return enrolment.load_tls()
+
+
 class Hub:
     """`parts` are the chip's, made and named by firmware/parts.py; `keys` are the hub's (firmware/enrolment.py)."""
 
     def __init__(self, parts, settings: dict, keys):
-        self.settings = settings
+        # What of the settings is asked for later; the whole of them would stay on the heap.
+        self.entries = settings["devices"]
+        self.zone_rule = settings["zone"]
+        self.ntp_host = settings["time"]["ntp"]
         self.keys = keys
         self.ticks = parts.ticks
         self.timekeeper = parts.timekeeper
@@ -77,7 +86,6 @@ class Hub:
         self._light = parts.light
         self._button = parts.button
         self._start_watchdog = parts.start_watchdog
-        self.zone = Zone(settings["zone"])
         self.news = self.ticks.flag()  # something to show or to erase; set from the Bluetooth callback too
         self.work = self.ticks.flag()  # something to seal, to send or to do about the line
         self.turned = _Turn(self.ticks)  # a visit ended, a window opened, the line came up
@@ -133,6 +141,13 @@ class Hub:
             return False
         return True
 
+    def tidied(self) -> bool:
+        """Make room in the journal, one step; False when there is none to make."""
+        if self.journal.tidy():
+            return True
+        self.forget()
+        return False
+
     def visiting(self, device, row, number: int):
         """What drives a visit, loaded for this one."""
         self.loading()
@@ -140,16 +155,25 @@ class Hub:
 
         return Visiting(self, device, row, number)
 
-    def sealing(self):
+    def seal(self, live_from: int) -> None:
+        """Make one plan of what waits for one, captures from `live_from` on first."""
+        self._sealing().seal(live_from)
+
+    def envelope(self, sequence: int) -> memoryview:
+        """The signed envelope of an open plan, in the hub's buffer."""
+        at, length, header = self._payload(sequence)
+        return self.signed(at, length, header)
+
+    def _payload(self, sequence):
+        # A call of its own: what a frame, or a coroutine, once had on its stack stays alive as long as itself.
+        return self._sealing().payload(sequence)
+
+    def _sealing(self):
         """What seals, loaded for this moment."""
         self.loading()
         from firmware.sealing import Sealing
 
         return Sealing(self, self.buffer)
-
-    def envelope(self, sequence: int) -> memoryview:
-        """The signed envelope of an open plan, in the hub's buffer."""
-        return self.signed(*self.sealing().payload(sequence))
 
     def signed(self, at: int, length: int, header: bytes) -> memoryview:
         """The COSE_Sign1 of a payload that lies in the hub's buffer, made there."""
@@ -169,7 +193,7 @@ class Hub:
         tended_ms = self.ticks.now_ms()
         while True:
             self._show()
-            while not self.listening.visiting and self.journal.tidy():
+            while not self.listening.visiting and self.tidied():
                 watchdog.feed()
                 await self.ticks.sleep_ms(1)  # others may run between two erases
             self.ticks.advance()

@@ -160,7 +160,7 @@ class Listening:
             device.rest(self.heard_ms, False, row)
             return
         needed = hub.journal.needed(row.burst, row.value_octets_max)
-        while not self._fits(needed) and hub.journal.tidy():
+        while not self._fits(needed) and hub.tidied():
             await hub.ticks.sleep_ms(1)
         if not self._fits(needed):
             hub.needs_help("no_room")

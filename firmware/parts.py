@@ -9,7 +9,7 @@ from firmware.board.line import Line, set_chip_clock
 from firmware.board.radio import Radio
 from firmware.board.ticks import Ticks
 from firmware.contracts import PeerError
-from firmware.hub import Hub, save_bonds
+from firmware.hub import Hub, load_tls, save_bonds
 from firmware.journal.journal import Journal
 from firmware.timekeeping import BUILT_S, CLOCK_PLATFORM, Timekeeper
 from firmware.uplink.session import Session
@@ -28,7 +28,7 @@ class Parts:
         self.bonds = Bonds(config.Store(config.FOLDER, "bonds").load() or {}, save_bonds)
         self.radio = Radio(self.bonds)
         self.session = Session(
-            Line(settings["wifi"], keys.tls), self.ticks, self.timekeeper, settings["broker"], chip.hub_id().hex()
+            Line(settings["wifi"], load_tls), self.ticks, self.timekeeper, settings["broker"], chip.hub_id().hex()
         )
         pins = settings.get("pins", {})
         self.light = Light(pins.get("light"))

@@ -5,6 +5,7 @@ from micropython import const
 from firmware.ble import visit
 from firmware.contracts import Full, PeerError
 from firmware.journal.records import BOND_CHANGED, Session
+from firmware.measurement.zone import Zone
 
 _DESCRIPTION_OCTETS_MAX = const(200)  # the journal's limit
 
@@ -37,7 +38,8 @@ class Visiting:
         self._opened_ms = hub.ticks.now_ms()
         self.journal = hub.journal
         self.first = hub.journal.next_capture
-        self.entry = hub.settings["devices"][device.slot]
+        self.entry = hub.entries[device.slot]
+        self._zone = Zone(hub.zone_rule)
         self._clock_ms = 0
         self._session: "Session | None" = None
         self._description = 0
@@ -62,10 +64,10 @@ class Visiting:
         return self._hub.listening.description_of(self._device.slot) != 0
 
     def local_time(self) -> tuple:
-        return self._hub.zone.local(self._hub.timekeeper.time_s())
+        return self._zone.local(self._hub.timekeeper.time_s())
 
     def offset_min(self) -> int:
-        return self._hub.zone.offset_min(self._hub.timekeeper.time_s())
+        return self._zone.offset_min(self._hub.timekeeper.time_s())
 
     def store(self, name: str):
         from firmware import config

@@ -39,11 +39,11 @@ def set_chip_clock(unix_s: int) -> None:
 
 
 class Line:
-    """`tls` is (CA certificate, hub certificate, hub key), each DER."""
+    """`load_tls()` gives (CA certificate, hub certificate, hub key), each DER."""
 
-    def __init__(self, wifi: dict, tls: "tuple[bytes, bytes, bytes]"):
+    def __init__(self, wifi: dict, load_tls):
         self._wifi = Wifi(wifi["ssid"], wifi.get("key", ""))
-        self._tls = tls
+        self._load_tls = load_tls
         self._reader = None
         self._writer = None
 
@@ -93,7 +93,7 @@ class Line:
         gc.collect()
         if gc.mem_free() < _TLS_HEAP_OCTETS:
             raise PeerError("line: memory", gc.mem_free())
-        authority, certificate, key = self._tls
+        authority, certificate, key = self._load_tls()
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.verify_mode = ssl.CERT_REQUIRED

@@ -339,6 +339,7 @@ class Radio:
                 self.faults += 1
         self._handle = None
         self._gone = True
+        self._characteristics = {}
         self._bonds.flush()
 
 

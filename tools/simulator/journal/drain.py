@@ -126,13 +126,13 @@ class _Hub:
             return False
         return True
 
-    def sealing(self) -> Sealing:
+    def seal(self, live_from: int) -> None:
         """As firmware/hub.py."""
-        return Sealing(self, self.buffer)
+        Sealing(self, self.buffer).seal(live_from)
 
     def envelope(self, sequence: int) -> memoryview:
         """As firmware/hub.py; signed for nobody."""
-        at, length, header = self.sealing().payload(sequence)
+        at, length, header = Sealing(self, self.buffer).payload(sequence)
         assert "plan replaced" not in self.health.counters
         self.sending = sequence
         return cose.sign1_in(self.buffer, at, length, _KEY, header)

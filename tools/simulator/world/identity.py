@@ -53,7 +53,7 @@ def _identity(number: int) -> Identity:
     platform = make_platform_keys(random_octets=ca.seeded(hub_id.hex(), "platform"))
     derived = receipt.Receipts(agreement, platform.platform_point, hub_id)
     point = p256.public_key(signing)
-    keys = Keys(hub_id, signing, p256.key_id(point), Receipts(derived.hub, derived.kid, derived.key), ())
+    keys = Keys(hub_id, signing, p256.key_id(point), Receipts(derived.hub, derived.kid, derived.key))
     return Identity(
         hub_id.hex(),
         keys,
