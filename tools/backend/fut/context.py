@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import simplejson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from firmware.measurement.device_time import Zone
+from firmware.measurement.zone import Zone
 from tools.backend.fut import tables
 from tools.backend.fut.tables import Code, Tables
 

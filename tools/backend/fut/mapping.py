@@ -11,7 +11,7 @@ from typing import Any
 import simplejson
 
 from firmware.measurement.codes import CODED
-from firmware.measurement.device_time import Zone
+from firmware.measurement.zone import Zone
 from tools.backend.fut import assignment as assignments
 from tools.backend.fut import moment as moments
 from tools.backend.fut import observation, plan, questionnaire

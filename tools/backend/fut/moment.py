@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import drivers
-from firmware.measurement.device_time import Zone
+from firmware.measurement.zone import Zone
 from tools.backend.fut.reasons import Held
 
 # Stamps have whole seconds, the skew has too, and a clock that counts as known is right within 2 s (FORMAT.md, Clock).

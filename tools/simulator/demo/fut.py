@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from firmware.measurement.device_time import Zone
+from firmware.measurement.zone import Zone
 from tools.backend.fut import context, moment
 from tools.backend.fut.call import TIMEOUT
 from tools.backend.fut.client import Client

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from firmware.measurement.device_time import Zone
+from firmware.measurement.zone import Zone
 from tools.backend.fut import moment
 from tools.backend.fut.context import DENMARK
 from tools.backend.fut.phd import devices, observations
