@@ -62,7 +62,7 @@ class Journal:
             first, captures.number = captures.number, index.number
             self._lost(first, captures.number)
         index.number = captures.number
-        while main.spare() < 1 and self._upkeep.main_step():
+        while main.spare() < 1 and self._upkeep().main_step():
             pass  # where to go when this one refuses
         boot = index.boot + 1
         self._append(records.KIND_BOOT, struct.pack("<II", boot, captures.number), 0)
