@@ -2,8 +2,10 @@
 
 import random
 import secrets
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -43,8 +45,10 @@ class Fut:
         secret = secrets.token_urlsafe()
         self._kept = Kept(":memory:")
         desk = Desk(of_context(self.content, checked.tables), self._kept, Provided("telehub", secret))
-        self._server = Server(desk)
-        self._http = httpx.Client(timeout=TIMEOUT, trust_env=False)
+        self._folder = tempfile.TemporaryDirectory(prefix="telehub-")
+        file = Path(self._folder.name) / "fut"
+        self._server = Server(desk, file=file)  # the demo needs no network
+        self._http = httpx.Client(transport=httpx.HTTPTransport(uds=str(file)), timeout=TIMEOUT)
         provider = Provider(f"{self._server.url}/token", "telehub", Secret(secret), exchange=True)
         client = Client(self._http, self._server.url, Tokens(self._http, provider))
         self._store = Store(home.database)
@@ -63,6 +67,7 @@ class Fut:
         self._http.close()
         self._store.close()
         self._kept.close()
+        self._folder.cleanup()
 
     def forward(self) -> str:
         """Send on what there is to send; what is new in FUT, in words."""

@@ -3,9 +3,12 @@
 Plain `http.server`: it must be able to answer wrongly, which servers made for answering do not let it.
 """
 
+import socket
+import socketserver
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -26,13 +29,35 @@ class _Http(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class Server:
-    """Answers until it is closed."""
+class _Local(_Http):
+    """On a socket that is a file: it works where there is no network at all, not even to oneself."""
 
-    def __init__(self, desk: Desk, faults: Faults | None = None, port: int = 0, slow_s: float = 1.0) -> None:
+    address_family = socket.AF_UNIX
+
+    def server_bind(self) -> None:
+        """As a TCP server's, but for the look-up of its host's name."""
+        socketserver.TCPServer.server_bind(self)
+
+
+def _local(file: Path, handler: type[BaseHTTPRequestHandler]) -> _Http:
+    return _Local(str(file), handler)  # type: ignore[arg-type]  # an address of this family is a path
+
+
+class Server:
+    """Answers until it is closed, on a port of this machine or on `file` alone."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        faults: Faults | None = None,
+        port: int = 0,
+        slow_s: float = 1.0,
+        file: Path | None = None,
+    ) -> None:
         self.desk, self.faults, self.slow_s = desk, faults or Faults(), slow_s
-        self._http = _Http(("127.0.0.1", port), _handler(self))
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        handler = _handler(self, tcp=file is None)
+        self._http = _Http(("127.0.0.1", port), handler) if file is None else _local(file, handler)
+        self.url = "http://fut.standin" if file else f"http://127.0.0.1:{self._http.server_address[1]}"
         desk.base = self.url
         self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -49,12 +74,12 @@ class Server:
         self._thread.join()
 
 
-def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+def _handler(server: Server, tcp: bool) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """One connection."""
 
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+        disable_nagle_algorithm = tcp
 
         def do_POST(self) -> None:
             length = int(self.headers.get("content-length", "0"))
