@@ -12,7 +12,7 @@ from firmware.seal.batch import Batch, Head
 _CAPTURES_MAX = const(64)  # more never fit into one envelope: a capture takes 25 octets and more
 _JOINT_CAPTURES_MAX = const(16)  # other devices' captures between two visits of one
 _FLAGS = const(5)  # in a Capture
-FORMAT = 1
+FORMAT = 2
 
 
 class Sealing:

@@ -23,7 +23,7 @@ from firmware.contracts import Full, OutOfTurn
 from firmware.seal.cbor import Writer, head_octets
 from firmware.seal.cose import ENVELOPE_OCTETS_MAX, HEAD_OCTETS, SIGNATURE_OCTETS
 from firmware.seal.entry import Reference, open_session, write_capture
-from firmware.seal.head import write_clock, write_identity
+from firmware.seal.head import write_clock
 
 # fix: the last one of the boot that seals, or None. replaces: a sequence, or 0. chain_start: None, or, in a
 # chain's first envelope, what is known of the chain before it: (chain or None, last sequence, last capture
@@ -36,8 +36,11 @@ BUFFER_OCTETS = ENVELOPE_OCTETS_MAX
 DESCRIPTION_OCTETS_MAX = const(200)
 RANGES_MAX = const(8)  # a plan's record holds no more
 
+_VERSION = const(2)
+_PREVIOUS_OCTETS = const(16)  # of the hash before: second preimages stay out of reach (FORMAT.md, section 2)
 _ARRAY = const(4)
-_MAP_HEAD = const(0xA0)
+_FIELDS = const(8)
+_ARRAY_HEAD = const(0x80)
 _SESSION_FIELDS = const(8)
 
 
@@ -61,29 +64,20 @@ class Batch:
         self._session_at = 0  # where its head is
         self._visit: "tuple | None" = None
         self._reference = Reference(head.sealed_s, head.quality)
-        self._fields = 8
-        writer.map(self._fields)
-        write_identity(writer, head.hub, head.chain, head.sequence)
-        writer.uint(5)
-        writer.bytes(head.previous)
-        writer.uint(6)
-        write_clock(writer, head.sealed_s, head.quality, head.fix)
+        self._replaces, self._chain_start = head.replaces, head.chain_start
+        self._more_octets = 1  # what the optional fields take at most
         if head.replaces:
-            self._fields += 1
-            writer.uint(7)
-            writer.uint(head.replaces)
+            self._more_octets += 1 + head_octets(head.replaces)
         if head.chain_start is not None:
-            self._fields += 1
-            writer.uint(8)
             chain, sequence, capture = head.chain_start
-            writer.array(3)
-            if chain is None:
-                writer.null()
-            else:
-                writer.bytes(chain)
-            writer.uint(sequence)
-            writer.uint(capture)
-        writer.uint(9)
+            self._more_octets += 3 + len(chain or b"") + head_octets(sequence) + head_octets(capture)
+        writer.array(_FIELDS)
+        writer.uint(_VERSION)
+        writer.bytes(head.hub)
+        writer.bytes(head.chain)
+        writer.uint(head.sequence)
+        writer.bytes(head.previous[:_PREVIOUS_OCTETS])
+        write_clock(writer, head.sealed_s, head.quality, head.fix)
         self._sessions_at = writer.at
         writer.array(0)
 
@@ -117,20 +111,38 @@ class Batch:
             raise OutOfTurn
         writer.widen(self._session_at, _ARRAY, _SESSION_FIELDS + self._entries)
         writer.widen(self._sessions_at, _ARRAY, self._sessions)
-        writer.uint(10)
         writer.array(2 * len(self.ranges))
         for first, count in self.ranges:
             writer.uint(first)
             writer.uint(count)
+        more = (1 if self._replaces else 0) + (1 if self._chain_start else 0) + (1 if self._descriptions else 0)
+        if more:
+            writer.buffer[self.start] = _ARRAY_HEAD | _FIELDS + 1
+            self._write_more(more)
+        return writer.at - self.start
+
+    def _write_more(self, count):
+        writer = self._writer
+        writer.map(count)
+        if self._replaces:
+            writer.uint(1)
+            writer.uint(self._replaces)
+        if self._chain_start:
+            chain, sequence, capture = self._chain_start
+            writer.uint(2)
+            writer.array(3)
+            if chain is None:
+                writer.null()
+            else:
+                writer.bytes(chain)
+            writer.uint(sequence)
+            writer.uint(capture)
         if self._descriptions:
-            self._fields += 1
-            writer.uint(11)
+            writer.uint(3)
             writer.map(len(self._descriptions))
             for number, octets in self._descriptions:
                 writer.uint(number)
                 writer.bytes(octets)
-        writer.buffer[self.start] = _MAP_HEAD | self._fields
-        return writer.at - self.start
 
     def _written(self, capture, session, fix, outcome, repeat, parts):
         """Write a capture whole, or nothing of it."""
@@ -169,7 +181,7 @@ class Batch:
 
     def _reserve(self, ranges, opens=False):
         """Return the octets that `finish` can add at most, after one more capture."""
-        octets = 2 + head_octets(2 * len(ranges)) + self._description_octets
+        octets = head_octets(2 * len(ranges)) + self._more_octets + self._description_octets
         for first, count in ranges:
             octets += head_octets(first) + head_octets(count)
         octets += head_octets(self._sessions + 1) - 1

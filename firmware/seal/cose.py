@@ -7,7 +7,7 @@ from micropython import const
 from firmware.seal.cbor import Writer
 
 # What a message is; CoAP's experimental content formats (RFC 7252, 12.3).
-ENVELOPE = const(65000)
+ENVELOPE = const(65010)
 HEALTH = const(65001)
 
 KID_OCTETS = const(8)

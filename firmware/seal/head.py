@@ -1,4 +1,4 @@
-"""What envelopes and health reports have in common: whose they are, and by which clock (FORMAT.md, 2 and 4)."""
+"""How health reports begin, and the clock in them and in envelopes (FORMAT.md, 2 and 4)."""
 
 from micropython import const
 
@@ -8,7 +8,7 @@ VERSION = const(1)
 
 
 def write_identity(writer: Writer, hub, chain, sequence: int) -> None:
-    """Write what envelopes and health reports begin with."""
+    """Write what a health report begins with."""
     writer.uint(1)
     writer.uint(VERSION)
     writer.uint(2)

@@ -39,7 +39,7 @@ def public(key: ec.EllipticCurvePrivateKey) -> bytes:
     return point_of(key.public_key())
 
 
-def sign(payload: bytes, key: ec.EllipticCurvePrivateKey, content_type: int = 65000) -> bytes:
+def sign(payload: bytes, key: ec.EllipticCurvePrivateKey, content_type: int = 65010) -> bytes:
     """COSE_Sign1, ES256 (RFC 9052 section 4.4, RFC 9053 section 2.1)."""
     protected = cbor2.dumps({1: -7, 3: content_type, 4: kid_of(public(key))}, canonical=True)
     structure = cbor2.dumps(["Signature1", protected, b"", payload])
@@ -126,25 +126,33 @@ def payload(
     more=None,
     sealed_s=None,
 ):
-    """An envelope's payload as a map; `more` adds or replaces fields."""
+    """What an envelope's payload says, by names of its fields; `more` adds or replaces some."""
     if count is None:
         count = sum(1 for session in sessions for entry in session[8:] if entry[0] is not None)
     fields = {
-        1: 1,
-        2: bytes.fromhex(hub),
-        3: chain,
-        4: sequence,
-        5: previous,
-        6: [sealed_s or MORNING_S, 1, 60, 40],
+        "version": 2,
+        "hub": bytes.fromhex(hub),
+        "chain": chain,
+        "sequence": sequence,
+        "previous": previous[:16],
+        "sealed": [sealed_s or MORNING_S, 1, 60, 40],
+        "sessions": sessions,
+        "captures": [first, count],
     }
-    fields |= {9: sessions, 10: [first, count]}
     return fields | (more or {})
+
+
+def arranged(fields: dict) -> list:
+    """The payload as the format has it: positions, and at the end a map of those that are rare, by number."""
+    rare = {key: value for key, value in fields.items() if isinstance(key, int)}
+    common = [value for key, value in fields.items() if isinstance(key, str)]
+    return [*common, rare] if rare else common
 
 
 def seal(fields: dict, key: ec.EllipticCurvePrivateKey | None = None) -> bytes:
     """Sign a payload, with its hub's key unless another is given."""
-    key = key or private_key("sign " + fields[2].hex())
-    return sign(cbor2.dumps(fields, canonical=True), key)
+    key = key or private_key("sign " + fields["hub"].hex())
+    return sign(cbor2.dumps(arranged(fields), canonical=True), key)
 
 
 def envelope(*readings: Pressure, visit: int = 1, **fields) -> bytes:
@@ -171,7 +179,7 @@ class Chain:
             chain=self.chain,
             more=more.get("more"),
         )
-        self.captures += fields[10][1]
+        self.captures += fields["captures"][1]
         octets = seal(fields)
         self.previous = hash_of(octets)
         return octets

@@ -52,7 +52,7 @@ def test_a_report_names_what_is_sealed_and_has_not_arrived(desk):
         report({4: 9, 2: bytes(6)}),
         report({4: 9, 1: 2}),
         report({4: 2**60}),
-        report({4: 9}, content_type=65000),
+        report({4: 9}, content_type=65010),
         b"rubbish",
         b"",
     ],

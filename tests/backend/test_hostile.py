@@ -10,6 +10,7 @@ from tests.backend.envelopes import (
     HUB,
     MORNING_S,
     Pressure,
+    arranged,
     cuff_session,
     keyring_with,
     payload,
@@ -75,11 +76,11 @@ def test_any_item_as_a_message_is_survived(item):
 
 @pytest.mark.promise("P3", "P11")
 @FAST
-@given(st.sampled_from((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)), ITEMS)
+@given(st.sampled_from((*payload([]), 1, 2, 3, 4)), ITEMS)
 def test_any_item_in_a_signed_field_is_survived(field, item):
     receiver = fresh()
     fields = payload([cuff_session([Pressure(), Pressure(minute=1, after_s=60)])], more={field: item})
-    receiver.handle(HUB, sign(dumps(fields), private_key("sign " + HUB)), MORNING_S)
+    receiver.handle(HUB, sign(dumps(arranged(fields)), private_key("sign " + HUB)), MORNING_S)
     assert set(systolic(receiver)) <= set(TRUE)
 
 
@@ -93,7 +94,7 @@ def test_any_item_in_a_signed_session_or_entry_is_survived(at, within, item):
     else:
         session[at] = item
     receiver = fresh()
-    receiver.handle(HUB, sign(dumps(payload([session], count=2)), private_key("sign " + HUB)), MORNING_S)
+    receiver.handle(HUB, sign(dumps(arranged(payload([session], count=2))), private_key("sign " + HUB)), MORNING_S)
     for reading in exports.readings(receiver.store):  # the octets may be others now: then it is what they say
         octets = bytes.fromhex(reading["source"][0]["hex"])
         (given_again, *_) = drivers.decode("ad_ua651ble", 0x2A35, octets)

@@ -142,7 +142,7 @@ def test_what_is_held_is_shown_with_its_reason(home, page):
 @pytest.mark.promise("P10")
 def test_hostile_text_is_shown_as_text(home, page):
     described = cuff_session([Pressure()], description=1)
-    home.take(home.hub.seal(session=described, more={11: {1: cbor2.dumps({"model": HOSTILE})}}))
+    home.take(home.hub.seal(session=described, more={3: {1: cbor2.dumps({"model": HOSTILE})}}))
     undecoded = cuff_session([Pressure(minute=1)], description=1)
     undecoded.append([b"\xff", 1, HOSTILE])
     undecoded[-1].append({5: 0x2A35})

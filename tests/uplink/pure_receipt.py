@@ -159,7 +159,7 @@ def test_what_an_authentic_receipt_may_not_say_is_refused():
     assert reason(maced(payload(status=0, why=1))) == "malformed"  # stored with one
     assert reason(maced(payload(status=1, why=256))) == "malformed"  # the journal keeps one octet
     assert reason(maced(payload(more=b"\x00"))) == "malformed"
-    assert reason(maced(payload(), content_type=65000)) == "content type"
+    assert reason(maced(payload(), content_type=65010)) == "content type"
     assert reason(maced(payload(), content_type=65003)) == "malformed"
     assert reason(maced(payload(), algorithm=6)) == "algorithm"
     assert reason(b"") == "malformed"

@@ -41,10 +41,9 @@ from tools.backend.receipt import make_receipt
 from tools.backend.store import HELD, QUARANTINED, STORED, Envelope, Reading, Store
 from tools.inspect import cose
 from tools.inspect.cose import BadMessage, Message
+from tools.inspect.envelope import FIRST_PREVIOUS, PREVIOUS_OCTETS, Numbered, authenticate, decode_payload, peek
 from tools.inspect.envelope import Envelope as Opened
-from tools.inspect.envelope import Numbered, authenticate, decode_payload, peek
 
-_FIRST_PREVIOUS = bytes(32).hex()
 # An envelope has at most 2048 octets. What is this long was made by no hub; nobody will want to look at it.
 _OCTETS_KEPT_MAX = 1 << 16
 _NAMED_MAX = 5  # captures that a held envelope's detail names
@@ -156,16 +155,16 @@ class Receiver:
 
     def _check_chain(self, opened: Opened) -> None:
         """The number is free, and the hashes join with those neighbours that are here."""
-        at, previous = (opened.hub, opened.chain), opened.previous.hex()
+        at, previous = (opened.hub, opened.chain), opened.previous
         if self.store.numbered(*at, opened.sequence):
             raise _Fails("fork", f"another content under {opened.sequence}")
-        if opened.sequence == 1 and previous != _FIRST_PREVIOUS:
+        if opened.sequence == 1 and previous != FIRST_PREVIOUS:
             raise _Fails("previous", "the first names a predecessor")
         before = self.store.numbered(*at, opened.sequence - 1)
-        if before and previous != before[0].hash:
+        if before and previous != bytes.fromhex(before[0].hash)[:PREVIOUS_OCTETS]:
             raise _Fails("previous", f"does not follow {opened.sequence - 1}")
         after = self.store.numbered(*at, opened.sequence + 1)
-        if after and after[0].previous not in (opened.hash.hex(), None):
+        if after and after[0].previous not in (opened.hash[:PREVIOUS_OCTETS].hex(), None):
             raise _Fails("previous", f"{opened.sequence + 1} does not follow it")
 
     def _keep(self, envelope: Envelope, octets: bytes) -> Outcome:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from tools.inspect.envelope import Envelope
+from tools.inspect.envelope import FIRST_PREVIOUS, PREVIOUS_OCTETS, Envelope
 
 OK, GAP, FORK, BROKEN = "ok", "gap", "fork", "broken"
-_FIRST_PREVIOUS = bytes(32)
 _LISTED_MAX = 10_000  # missing numbers that are named of one gap
 
 
@@ -106,10 +105,10 @@ def _chained(one: Kept, at: dict[int, list[Kept]], forked: set[int], replaced: s
         return BROKEN
     previous = one.envelope.previous
     if one.sequence == 1:
-        return OK if previous == _FIRST_PREVIOUS else BROKEN
+        return OK if previous == FIRST_PREVIOUS else BROKEN
     before = at.get(one.sequence - 1)
     if before:
-        return OK if any(previous == other.hash for other in before) else BROKEN
+        return OK if any(previous == other.hash[:PREVIOUS_OCTETS] for other in before) else BROKEN
     return OK if one.sequence <= start or one.sequence - 1 in replaced else GAP
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-ENVELOPE_TYPE = 65000
+ENVELOPE_TYPE = 65010
 HEALTH_TYPE = 65001
 RECEIPT_TYPE = 65002
 TIME_ANSWER_TYPE = 65003

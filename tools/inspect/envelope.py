@@ -17,6 +17,9 @@ from tools.inspect.cose import BadMessage, Message
 from tools.inspect.payload import QUALITIES, Payload, is_uint, need
 
 VERSION = 1
+ENVELOPE_VERSION = 2
+PREVIOUS_OCTETS = 16
+FIRST_PREVIOUS = bytes(PREVIOUS_OCTETS)  # in an envelope that follows none
 STORED, HELD = 0, 1
 # Why an envelope is held, by number; receipts carry the number.
 HELD_REASONS = (
@@ -38,7 +41,7 @@ class Envelope:
     hub: str
     chain: str
     sequence: int
-    previous: bytes
+    previous: bytes  # how the hash of the one before begins
     hash: bytes
     kid: bytes
     captures: list[tuple[int, int]]  # (first, count)
@@ -72,24 +75,30 @@ def decode_payload(message: Message) -> Envelope:
     """Read an envelope's payload, whoever signed it."""
     if message.content_type != cose.ENVELOPE_TYPE:
         raise BadMessage("payload", f"content type {message.content_type} is no envelope")
-    fields = _fields(message.payload, {1, 2, 3, 4, 5, 6, 9, 10}, {7, 8, 11})
-    hub, chain, sequence = _identity(fields)
+    fields = cose.loads(message.payload, "payload")
+    need(isinstance(fields, list) and len(fields) in (8, 9), "fields")
+    version, hub, chain, sequence, previous, sealed, sessions, ranges = fields[:8]
+    need(type(version) is int and version == ENVELOPE_VERSION, "version")
+    more = fields[8] if len(fields) == 9 else {}
+    need(isinstance(more, dict) and set(more) <= {1, 2, 3} and bool(more) == (len(fields) == 9), "fields")
+    hub, chain, sequence = _named(hub, chain, sequence)
     need(sequence > 0, "sequence")
-    need(_is_octets(fields[5], 32), "previous hash")
-    sealed_s, quality, clock = _sealed(fields[6])
-    captures = _ranges(fields[10])
+    need(_is_octets(previous, PREVIOUS_OCTETS), "previous hash")
+    sealed_s, quality, clock = _sealed(sealed)
+    captures = _ranges(ranges)
     numbers = [number for first, count in captures for number in range(first, first + count)]
     walk = Payload(sealed_s, quality, numbers)
-    need(isinstance(fields[9], list), "sessions")
-    for session in fields[9]:
+    need(isinstance(sessions, list), "sessions")
+    for session in sessions:
         walk.session(session)
     walk.finish()
-    replaces = fields.get(7)
+    replaces = more.get(1)
     need(replaces is None or (is_uint(replaces) and 0 < replaces < sequence), "replaces")
     envelope = Envelope(
-        hub, chain, sequence, fields[5], message.hash, message.kid, captures, sealed_s, clock, replaces,
-        _chain_start(fields[8]) if 8 in fields else None,
-        walk.sessions, walk.readings, walk.undecoded, walk.without_reading, _descriptions(fields.get(11)),
+        hub, chain, sequence, previous, message.hash, message.kid, captures, sealed_s, clock, replaces,
+        _chain_start(more[2]) if 2 in more else None,
+        walk.sessions, walk.readings, walk.undecoded, walk.without_reading,
+        _descriptions(more[3]) if 3 in more else {},
     )  # fmt: skip
     for reading in envelope.readings:
         reading["reading"] = f"{hub}:{chain}:{sequence}:{reading['index']}"
@@ -101,8 +110,8 @@ def peek(message: Message) -> "Numbered | None":
     """Whose envelope a message claims to be, authentic or not; None when it does not say."""
     try:
         fields = cose.loads(message.payload, "payload")
-        return Numbered(*_identity(fields), message.hash) if isinstance(fields, dict) else None
-    except (BadMessage, KeyError):
+        return Numbered(*_named(*fields[1:4]), message.hash) if isinstance(fields, list) else None
+    except (BadMessage, TypeError):
         return None
 
 
@@ -217,9 +226,13 @@ def _is_octets(value: Any, length: int) -> bool:
 
 
 def _identity(fields: dict[int, Any]) -> tuple[str, str, int]:
-    need(_is_octets(fields[2], 6) and _is_octets(fields[3], 8), "hub or chain")
-    need(is_uint(fields[4]), "sequence")
-    return fields[2].hex(), fields[3].hex(), fields[4]
+    return _named(fields[2], fields[3], fields[4])
+
+
+def _named(hub: Any, chain: Any, sequence: Any) -> tuple[str, str, int]:
+    need(_is_octets(hub, 6) and _is_octets(chain, 8), "hub or chain")
+    need(is_uint(sequence), "sequence")
+    return hub.hex(), chain.hex(), sequence
 
 
 def _sealed(item: Any) -> tuple[int, int, dict[str, Any]]:
@@ -257,8 +270,6 @@ def _chain_start(item: Any) -> dict[str, Any]:
 
 
 def _descriptions(item: Any) -> dict[int, bytes]:
-    if item is None:
-        return {}
     need(isinstance(item, dict) and bool(item), "descriptions")
     for number, octets in item.items():
         need(is_uint(number) and number > 0 and isinstance(octets, bytes), "descriptions")
