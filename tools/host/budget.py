@@ -25,6 +25,11 @@ JOURNAL_OF_16_OCTETS_MAX = 84
 ENVELOPE_LONE_OCTETS_MAX = 190
 ENVELOPE_OF_16_OCTETS_MAX = 42
 
+# How many times more octets the same takes as signed JSON, and what checking a receipt may leave on the heap.
+JWS_OF_FHIR_TIMES_MIN = 9
+JWS_OF_JSON_TIMES_MIN = 2.2
+RECEIPT_GARBAGE_OCTETS_MAX = 2000
+
 # Seconds of wall time on two cores: a demo that a newcomer waits for, and a hub's day, of which tests live many.
 DEMO_WALL_S_MAX = 60
 DAY_WALL_S_MAX = 5

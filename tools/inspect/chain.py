@@ -60,7 +60,10 @@ def judge(
     for one in kept:
         if one.hub is not None and one.chain is not None and one.sequence is not None:
             rows.setdefault((one.hub, one.chain), []).append(one)
-    chains = [_judge_row(hub, chain, row, start) for (hub, chain), row in rows.items()]
+    judged = {where: _judge_row(*where, row, start) for where, row in rows.items()}
+    # What nobody proved to be of a hub makes no chain of it, and so nothing that could be missing there.
+    proved = [found for where, found in judged.items() if any(one.authentic for one in rows[where])]
+    chains = proved or list(judged.values())
     for found in chains:
         for hub, chain, sequence in answered or []:
             known = sequence in found.missing or sequence in found.replaced
