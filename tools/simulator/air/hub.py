@@ -143,7 +143,6 @@ class Hub:
         assert not self.alive
         self.reset_cause = cause
         self.result = self.exit_code = None
-        self.watchdog_due = math.inf
         self.counters.boots += 1
         self._booted_ms = self.loop.time_ms() + round(after_ms)
         self._process = process.Process(argv, process.environment(env or {}), cwd, stdout)
@@ -162,7 +161,8 @@ class Hub:
         self._queue.clear()
         self._handling = 0
         self._woken = False
-        self.watchdog_due = math.inf
+        if cause != SOFT_RESET:  # the chip's watchdog runs on through one, and bites at the prompt
+            self.watchdog_due = math.inf
         for part in self.on_power:
             part(False)
         if self.on_down is not None:

@@ -47,8 +47,13 @@ def command(heap_octets: int) -> list[str]:
     return [*interpreter(), "-X", f"heapsize={heap_octets}", str(CHIP / "_boot.py")]
 
 
-def environment(root: Path | None = None, program: Path | None = None, preempted: bool = False) -> dict[str, str]:
-    """What chip/_boot.py reads. `root`: the hub's root; without one, the image as it lies on the chip."""
+def environment(
+    root: Path | None = None, program: Path | None = None, preempted: bool = False, cable: bool = False
+) -> dict[str, str]:
+    """What chip/_boot.py reads. `root`: the hub's root; without one, the image as it lies on the chip.
+
+    `cable`: the hub runs what its own file system holds, and its prompt listens.
+    """
     root = root or image.hub_root(bits())
     lib = library()
     lib = image.hub_library(lib) if lib is not None else None
@@ -60,6 +65,8 @@ def environment(root: Path | None = None, program: Path | None = None, preempted
     }
     if program is not None:
         env["TWIN_PROGRAM"] = str(program)
+    if cable:
+        env["TWIN_CABLE"] = "friendly"
     if preempted:
         env["TWIN_PREEMPTED"] = "1"
     return env

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Awaitable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tools.host import budget, shorten
 from tools.simulator.air import launch, process
@@ -92,13 +93,17 @@ class TwinHub(Hub):
         """Set while it has no power (a reset does not set it)."""
         self.log_path = world.folder / f"{name}.log"
         self._log = self.log_path.open("ab")
-        self._environment: dict[str, str] = {}
+        self.stdout: Any = self._log
+        """Where what it prints goes: its log, or the serial line that somebody puts here."""
+        self.environment: dict[str, str] = {}
         self.on_down = self._went_down
         assert not options
 
-    def start(self, root: Path | None = None, program: Path | None = None, cause: int = PWRON_RESET) -> None:
-        """Give it power: boot.py and main.py of `root`, or one program."""
-        self._environment = launch.environment(root, program, self.preemption.probability > 0)
+    def start(
+        self, root: Path | None = None, program: Path | None = None, cause: int = PWRON_RESET, cable: bool = False
+    ) -> None:
+        """Give it power: boot.py and main.py of `root` (`cable`: of its own file system), or one program."""
+        self.environment = launch.environment(root, program, self.preemption.probability > 0, cable)
         self.on_result = None if program else self._on_stopped
         self.down.clear()
         self._begin(cause)
@@ -118,9 +123,9 @@ class TwinHub(Hub):
         share = launch.heap_share()
         self.boot(
             launch.command(self.heap_octets * launch.heap_factor(launch.interpreter()[0]) + share),
-            self._environment,
+            self.environment,
             str(self.world.folder),
-            self._log,
+            self.stdout,
             cause,
             after_ms=self.costs.ms("boot"),
         )

@@ -1,7 +1,8 @@
 """Power-up of the twin: put the chip's modules in place, mount its flash, then run boot.py and main.py unchanged.
 
 Started as `micropython -X heapsize=N _boot.py` with SEAM_FD and TWIN_* in the environment (air/launch.py sets them).
-With TWIN_PROGRAM that one file runs instead, and what it leaves in its global `result` goes back as text.
+With TWIN_PROGRAM that one file runs instead, and what it leaves in its global `result` goes back as text. With
+TWIN_CABLE the chip runs what its own file system holds, and its prompt listens on a serial line (simulator/board/).
 """
 
 import gc
@@ -62,8 +63,11 @@ _IMAGE = "/app"
 _LIBRARY = "/lib"
 
 
-def _mount_flash():
-    """Make the chip's file system the root, as the stock image's _boot.py does; format a blank one."""
+def _mount_flash(own):
+    """Make the chip's file system the root, as the stock image's _boot.py does; format a blank one.
+
+    `own`: the application and aioble are what a technician copied there.
+    """
     import vfs
 
     host = vfs.VfsPosix("/")
@@ -75,8 +79,9 @@ def _mount_flash():
         flash = vfs.VfsLfs2(partition)
     vfs.umount("/")
     vfs.mount(host, _HOST)
-    vfs.mount(vfs.VfsPosix(uos.getenv("TWIN_ROOT")), _IMAGE)
-    if _library:
+    if not own:
+        vfs.mount(vfs.VfsPosix(uos.getenv("TWIN_ROOT")), _IMAGE)
+    if _library and not own:
         vfs.mount(vfs.VfsPosix(_library), _LIBRARY)
     vfs.mount(flash, "/")
     os.chdir("/")
@@ -127,6 +132,17 @@ def _run(path, names):
     return None
 
 
+def _at_the_prompt(raw):
+    """As the chip does: boot.py, main.py unless it was reset out of raw mode, then the prompt."""
+    import _repl
+
+    names = {"__name__": "__main__"}
+    _repl.run_file("boot.py", names)
+    if not raw:
+        _repl.run_file("main.py", names)
+    _repl.serve(names, raw)
+
+
 def _main():
     _seam.preempted = bool(uos.getenv("TWIN_PREEMPTED"))
     _seam.on(_WEIGH_EVENT, _weigh)
@@ -135,9 +151,13 @@ def _main():
 
     random.seed(int.from_bytes(seed, "little"))
     sys.modules[_P256] = _ChargedP256()
-    _mount_flash()
+    cable = uos.getenv("TWIN_CABLE")
+    _mount_flash(cable)
     sys.path[:] = ["", _HOST + uos.getenv("TWIN_CHIP"), _IMAGE, _LIBRARY, ".frozen"]
     del sys.argv[1:]
+    if cable:
+        sys.path.remove(_IMAGE)
+        _at_the_prompt(cable == "raw")
     program = uos.getenv("TWIN_PROGRAM")
     names = {"__name__": "__main__"}
     if program:

@@ -31,6 +31,7 @@ generation = 0  # counts up when a socket may have changed: what was asked of on
 pending = True  # whether a wait of no time could bring anything
 depth = 0  # how many event handlers are running
 preempted = False  # set by _boot when the air delivers events at every seam call
+interrupted = False  # a Ctrl-C came over the serial line: raised at the next wait, since there the chip spends its time
 heap_share = 0  # octets of the twin itself, told by _boot
 
 _stream = open(int(uos.getenv("SEAM_FD")), "r+b", 0)
@@ -153,11 +154,14 @@ def transfer(frame, octets, into):
 
 def wait(ms):
     """Give the processor away for at most `ms` of virtual time (-1: until something comes)."""
-    global _waits
+    global _waits, interrupted
     _waits += 1
     if _waits % _HEAP_SAMPLE_WAITS == 0 and not depth:
         sample_heap()
     _exchange(_WAIT, struct.pack("<i", ms))
+    if interrupted and not depth:
+        interrupted = False
+        raise KeyboardInterrupt
 
 
 def point():
