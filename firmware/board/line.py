@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 
+import esp32
 import machine
 import ntptime
 from micropython import const
@@ -23,7 +24,11 @@ _DATAGRAM_POLL_MS = const(50)
 _DATAGRAM_OCTETS_MAX = const(512)  # a DNS answer over UDP (RFC 1035, 4.2.1)
 _NTP_WAIT_S = const(1)  # ntptime blocks meanwhile: short enough that a device is still caught within its 3 s
 _CLOSE_MS = const(2_000)
-_TLS_HEAP_OCTETS = const(12_000)  # Python's share of a handshake; mbedTLS takes its own from the chip's other heap
+_TLS_HEAP_OCTETS = const(12_000)  # Python's share of a handshake
+# mbedTLS takes its own from the chip's heap: a record in (16384 and its head) in one piece, one out (4096), and about
+# as much again for certificates and curves while it shakes hands (ESP-IDF, CONFIG_MBEDTLS_SSL_IN_CONTENT_LEN).
+_TLS_CHIP_OCTETS = const(40_960)
+_TLS_CHIP_BLOCK_OCTETS = const(17_408)
 _SECONDS_1970_TO_2000 = const(946_684_800)
 
 
@@ -93,6 +98,10 @@ class Line:
         gc.collect()
         if gc.mem_free() < _TLS_HEAP_OCTETS:
             raise PeerError("line: memory", gc.mem_free())
+        regions = esp32.idf_heap_info(esp32.HEAP_DATA)
+        free, block = sum([region[1] for region in regions]), max([region[2] for region in regions])
+        if free < _TLS_CHIP_OCTETS or block < _TLS_CHIP_BLOCK_OCTETS:
+            raise PeerError("line: chip memory", free, block)
         authority, certificate, key = self._load_tls()
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -132,7 +141,9 @@ class Line:
             self._writer.write(octets)
             await self._writer.drain()
         except OSError as error:
-            raise PeerError("line: write", error.args[0] if error.args else 0)
+            number = error.args[0] if error.args else 0
+            # Below 0 are mbedTLS's own numbers, such as -30592: the peer refused the handshake by an alert.
+            raise PeerError("line: tls" if number < 0 else "line: write", number)
         except ValueError:
             raise PeerError("line: certificate")  # how mbedTLS tells that it is not the pinned CA's, or another's
 

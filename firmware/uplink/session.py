@@ -72,10 +72,10 @@ class Session:
         )
         self.check_dates()
         self._reading = self._ticks.spawn(self._read())
-        packets.connack(await self._answer_of(packets.CONNACK))
+        await self._answer_of(packets.CONNACK)
         for name in (b"receipt", b"order"):
             self._identifier, octets = self._composer().subscribe_packet(self._topic + name)
-            if packets.suback(await self._ask(octets, packets.SUBACK)) != self._identifier:
+            if packets.packet_id(await self._ask(octets, packets.SUBACK)) != self._identifier:
                 raise PeerError("mqtt: foreign suback")
         self.opened += 1
         self._open = True
@@ -190,6 +190,10 @@ class Session:
             if identifier:
                 await self._send(packets.puback(identifier))
         elif kind != packets.PUBACK:
+            if kind == packets.CONNACK:
+                packets.connack(body)  # a refusal is told here, before the broker's hanging up is
+            elif kind == packets.SUBACK:
+                packets.suback(body)
             self._answered = (kind, body)
             self._answer.set()
 
