@@ -19,6 +19,9 @@ _SEND_MS = const(10_000)  # a packet that TCP does not take in this time: the li
 _KEEPALIVE_S = const(240)  # the broker tells our last will after 1.5 times this: within a quarter of an hour
 _PING_AFTER_MS = const(100_000)
 _READ_OCTETS = const(256)
+# 50 packets a second, and 200 at once: several times what a backlog's receipts and PUBACKs need.
+_PACKET_MS = const(20)
+_BURST_MS = const(4_000)
 
 
 class Session:
@@ -37,7 +40,8 @@ class Session:
         self._sending = asyncio.Lock()  # the line takes one packet at a time
         self._answer = ticks.flag()
         self._answered: "tuple[int, bytes] | None" = None
-        self._heard_ms = 0
+        self._heard_ms = 0  # when the last whole packet came: single octets are no sign of life
+        self._burst_ms = 0  # what is left of the packets that may come at once
         self._identifier = 0  # of the last packet that has one
         self.opened = 0  # handshakes that led to a session, for the health report
         self.on_message = lambda name, payload: None
@@ -65,6 +69,7 @@ class Session:
         """Shake hands, connect by MQTT, subscribe. PeerError names the stage that failed."""
         self._answered = None
         self._answer.clear()
+        self._heard_ms, self._burst_ms = self._ticks.now_ms(), _BURST_MS
         health = self._topic + b"health"
         # The first octets carry the handshake with them.
         await self._limited(
@@ -173,9 +178,13 @@ class Session:
         try:
             while True:
                 reader.feed(await self._line.read(min(_READ_OCTETS, reader.room())))
-                self._heard_ms = self._ticks.now_ms()
                 packet = reader.next_packet()
                 while packet is not None:
+                    now_ms = self._ticks.now_ms()
+                    self._burst_ms = min(_BURST_MS, self._burst_ms + now_ms - self._heard_ms) - _PACKET_MS
+                    self._heard_ms = now_ms
+                    if self._burst_ms < 0:
+                        raise PeerError("mqtt: flood")
                     await self._take(*packet)
                     packet = reader.next_packet()
         except Exception as error:  # noqa: BLE001 - also what is nobody's fault but ours: a reader ends no link in silence
