@@ -1,4 +1,4 @@
-"""A platform in memory, and what a test asks of it."""
+"""A platform, and what a test asks of it."""
 
 from tests.backend.envelopes import HUB, MORNING_S, keyring_with
 from tools.backend import completeness, exports
@@ -12,11 +12,11 @@ STRANGER = "240ac4ffffff"
 
 
 class Platform:
-    """A receiver on a store in memory, and what a test asks it."""
+    """A receiver on a store, and what a test asks it."""
 
-    def __init__(self):
+    def __init__(self, database=":memory:"):
         self.keyring = keyring_with(HUB, OTHER)
-        self.store = Store(":memory:")
+        self.store = Store(database)
         self.receiver = Receiver(self.store, self.keyring)
 
     def take(self, octets, hub=HUB):

@@ -8,8 +8,10 @@ from tools.backend import completeness
 
 
 @pytest.fixture
-def platform():
-    return Platform()
+def platform(database):
+    platform = Platform(database)
+    yield platform
+    platform.store.close()
 
 
 @pytest.mark.promise("P5")

@@ -7,15 +7,17 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.backend.envelopes import HUB, MORNING_S, Chain, Pressure, keyring_with
 from tools.backend import completeness, exports
 from tools.backend.receipt import receipt_key
 from tools.backend.receiver import Receiver
-from tools.backend.store import Store, StoreProblem
+from tools.backend.store import Store
 from tools.inspect.envelope import decode_receipt
 
 ROOT = Path(__file__).parents[2]
@@ -96,14 +98,14 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled_and_no_receipt_is_witho
         finally:
             backend.end()
         store = Store(tmp_path / "store.db")
-        rows = store.one("SELECT COUNT(*) FROM envelope")[0]
+        rows = store.one("SELECT COUNT(*) AS n FROM envelope")["n"]
         unanswered += rows > ENVELOPES - len(order) + len(receipts)
         for number, octets in zip(order, receipts, strict=False):
             receipt = decode_receipt(octets, key)
             assert (receipt.sequence, receipt.status) == (number + 1, 0)
             assert store.envelope(HUB, receipt.hash.hex()).status == "stored"
             del waiting[number]  # the hub frees it
-        assert store.one("PRAGMA integrity_check")[0] == "ok"
+        assert store.one("PRAGMA integrity_check")["integrity_check"] == "ok"
         store.close()
     store = Store(tmp_path / "store.db")
     assert kills == KILLS
@@ -115,12 +117,12 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled_and_no_receipt_is_witho
 @pytest.mark.promise("P6")
 def test_without_a_commit_there_is_no_receipt(tmp_path):
     store = Store(tmp_path / "store.db")
-    store.connection.execute("PRAGMA busy_timeout = 0")
+    store.rows("PRAGMA busy_timeout = 0")
     receiver = Receiver(store, keyring_with(HUB))
     letter = Chain().seal(Pressure())
     other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(OperationalError):
         receiver.handle(HUB, letter, MORNING_S)
     other.execute("ROLLBACK")
     assert store.rows("SELECT * FROM envelope") == []
@@ -132,22 +134,26 @@ def test_a_receipt_is_made_only_after_the_commit(tmp_path):
     done = []
 
     class Watched(Store):
-        def _execute(self, sql, values=()):
-            done.append(sql.split()[0])
-            return super()._execute(sql, values)
+        def _command(self, sql):
+            super()._command(sql)
+            done.append(sql)
+
+        def _write(self, statement, rows):
+            done.append("written")
+            return super()._write(statement, rows)
 
     receiver = Receiver(
         Watched(tmp_path / "store.db"), keyring_with(HUB), lambda _outcomes: done.append("answered")
     )
     receiver.handle(HUB, Chain().seal(Pressure()), MORNING_S)
-    assert done[-2:] == ["COMMIT", "answered"]
+    assert done[-3:] == ["written", "COMMIT", "answered"]
 
 
 @pytest.mark.promise("P2")
 def test_a_commit_waits_for_the_disk(tmp_path):
     store = Store(tmp_path / "store.db")
-    assert store.one("PRAGMA journal_mode")[0] == "wal"
-    assert store.one("PRAGMA synchronous")[0] == 2  # FULL: the log is synced at each commit
+    assert store.one("PRAGMA journal_mode")["journal_mode"] == "wal"
+    assert store.one("PRAGMA synchronous")["synchronous"] == 2  # FULL: the log is synced at each commit
 
 
 def test_a_full_disk_costs_a_receipt_and_nothing_else(tmp_path):
@@ -156,33 +162,28 @@ def test_a_full_disk_costs_a_receipt_and_nothing_else(tmp_path):
     hub = Chain()
     letters = [hub.seal(Pressure(minute=n, after_s=n)) for n in range(40)]
     receiver.handle(HUB, letters[0], MORNING_S)
-    pages = store.one("PRAGMA page_count")[0]
-    store.connection.execute(f"PRAGMA max_page_count = {pages}")
+    pages = store.one("PRAGMA page_count")["page_count"]
+    store.rows(f"PRAGMA max_page_count = {pages}")
     answered = []
     for letter in letters[1:]:
         try:
             answered.append(receiver.handle(HUB, letter, MORNING_S))
-        except sqlite3.OperationalError:
+        except OperationalError:
             break
     assert len(answered) < 39
-    store.connection.execute("PRAGMA max_page_count = 1000000")
+    store.rows("PRAGMA max_page_count = 1000000")
     assert all(receiver.handle(HUB, letter, MORNING_S) for letter in letters)
     assert len(list(exports.readings(store))) == 40
 
 
-def test_another_programs_database_is_left_alone(tmp_path):
-    other = sqlite3.connect(tmp_path / "other.db")
-    other.execute("CREATE TABLE patients (name TEXT)")
-    other.close()
-    with pytest.raises(StoreProblem, match="another program"):
-        Store(tmp_path / "other.db")
-    store = Store(tmp_path / "store.db")
-    store.connection.execute("UPDATE schema_version SET version = 99")
-    store.close()
-    with pytest.raises(StoreProblem, match="99"):
-        Store(tmp_path / "store.db")
-    with pytest.raises(StoreProblem, match="sqlite"):
-        Store("postgresql://localhost/telehub")
+@pytest.mark.needs("postgresql")
+def test_postgresqls_commit_waits_for_the_disk_whatever_its_configuration_says(cluster):
+    url = cluster.new()
+    with closing(Store(url)) as store:
+        store.rows("ALTER ROLE telehub SET synchronous_commit = off")
+    with closing(Store(url)) as store:
+        assert store.one("SHOW synchronous_commit")["synchronous_commit"] == "on"
+        store.rows("ALTER ROLE telehub RESET synchronous_commit")
 
 
 def test_many_letters_share_a_commit(tmp_path):

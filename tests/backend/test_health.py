@@ -15,8 +15,10 @@ NOW_MS = MORNING_S * 1000 + 250
 
 
 @pytest.fixture
-def desk():
-    return HealthDesk(Store(":memory:"), keyring_with(HUB))
+def desk(database):
+    store = Store(database)
+    yield HealthDesk(store, keyring_with(HUB))
+    store.close()
 
 
 def report(more=None, key=None, content_type=65001):

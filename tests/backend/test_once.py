@@ -7,8 +7,10 @@ from tests.backend.platform import OTHER, Platform
 
 
 @pytest.fixture
-def platform():
-    return Platform()
+def platform(database):
+    platform = Platform(database)
+    yield platform
+    platform.store.close()
 
 
 @pytest.mark.promise("P4")

@@ -25,16 +25,18 @@ from tests.backend.envelopes import (
     sign,
 )
 from tests.backend.platform import OTHER, STRANGER, Platform
+from tools.backend import batch as stores
 from tools.backend import completeness, exports
-from tools.backend import store as stores
 from tools.backend.receipt import receipt_key
 from tools.inspect.cose import BadMessage
 from tools.inspect.envelope import decode_receipt
 
 
 @pytest.fixture
-def platform():
-    return Platform()
+def platform(database):
+    platform = Platform(database)
+    yield platform
+    platform.store.close()
 
 
 def test_an_envelope_is_stored_and_its_receipt_names_its_hash(platform):

@@ -173,7 +173,7 @@ def test_a_broker_of_another_authority_is_given_nothing(tmp_path):
     [
         (["--broker", "http://x", "--database", "x.db", "--keys", "."], 2, "a broker is"),
         (["--broker", "mqtts://x", "--database", "x.db", "--keys", "."], 3, "receipt key"),
-        (["--broker", "mqtts://x", "--database", "postgresql://x", "--keys", "keys"], 2, "sqlite"),
+        (["--broker", "mqtts://x", "--database", "mysql://x", "--keys", "keys"], 2, "postgresql"),
         (["--broker", "mqtts://x", "--database", "x.db", "--keys", "keys"], 3, "TLS identity"),
     ],
 )
@@ -209,10 +209,10 @@ def test_what_is_no_brokers_url_is_refused(url):
 @pytest.mark.promise("P11")
 def test_a_letter_that_finds_a_fault_of_ours_costs_its_own_answer_only():
     class Faulty(Receiver):
-        def _take(self, hub, octets, now_s):
+        def read(self, hub, octets):
             if octets == b"fault":
                 raise ZeroDivisionError
-            return super()._take(hub, octets, now_s)
+            return super().read(hub, octets)
 
     keyring, store, log = keyring_with(HUB), Store(":memory:"), []
     service = Service(

@@ -21,7 +21,7 @@ from tools.host.output import MissingPart, Output, WrongUse
 
 def command(
     broker: Annotated[str, typer.Option(help="mqtts://host[:port]; mqtt:// is without TLS")],
-    database: Annotated[str, typer.Option(help="a file, or sqlite:///file")],
+    database: Annotated[str, typer.Option(help="a file, sqlite:///file, or postgresql://host/name")],
     keys: Annotated[Path, typer.Option(help="platform-receipt.jwk, hubs/, ca.pem, backend.pem, backend.key")],
     fut: Annotated[Path | None, typer.Option(help="send on to FUT, as this file says (fut/forward.py)")] = None,
     page: Annotated[str, typer.Option(help="HOST:PORT of the live page; it asks for no login")] = "",

@@ -6,10 +6,9 @@ awaited, not lost: the hub still has it, unless the chain has ended and another 
 told the same way.
 """
 
-import sqlite3
 from dataclasses import dataclass
 
-from tools.backend.store import HELD, STORED, Store
+from tools.backend.store import HELD, STORED, Row, Store
 
 Ranges = tuple[tuple[int, int], ...]  # (first, last), both included
 
@@ -42,7 +41,7 @@ def chains(store: Store, hub: str | None = None) -> list[ChainState]:
     return [_state(store, row) for row in rows]
 
 
-def _state(store: Store, row: sqlite3.Row) -> ChainState:
+def _state(store: Store, row: Row) -> ChainState:
     hub, chain, reported, ended = (
         row["hub"],
         row["chain"],

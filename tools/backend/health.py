@@ -6,16 +6,17 @@ can sign, says only that the hub has fallen silent.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from tools.backend.keys import HubKeys, KeyProblem, Keyring, load_point
+from tools.backend.letters import NUMBER_MAX
 from tools.backend.receipt import make_time_answer
 from tools.backend.store import Store
 from tools.inspect.cose import BadMessage
 from tools.inspect.envelope import Health, decode_health
 
 LAST_WILL = b"gone"  # firmware/health.py
-_NUMBER_MAX = 1 << 53  # as in receiver.py
 
 
 class HealthDesk:
@@ -27,35 +28,59 @@ class HealthDesk:
 
     def handle(self, hub: str, octets: bytes, now_ms: int) -> bytes | None:
         """Keep a report; give the time answer for the hub's receipt topic when the report asks for one."""
-        try:
-            keys = self.keyring.hub(hub)
-        except KeyProblem:
-            keys = None
-        if keys is None:
-            return None  # a stranger's health is nobody's question
-        now_s = now_ms // 1000
-        if octets == LAST_WILL:
-            with self.store.transaction():
-                self.store.hub_gone(hub, now_s)
-            return None
-        try:
-            report = _read(octets, keys)
-        except BadMessage:
-            with self.store.transaction():
-                self.store.saw_hub(hub, now_s, refused=1)
-            return None
-        with self.store.transaction():
-            self.store.saw_hub(hub, now_s)
+        return self.handle_many([(hub, octets)], now_ms)[0]
+
+    def handle_many(self, letters: Sequence[tuple[str, bytes]], now_ms: int) -> list[bytes | None]:
+        """Several under one commit; a stranger's health is nobody's question."""
+        known = [(at, *letter, keys) for at, letter in enumerate(letters) if (keys := self._keys(letter[0]))]
+        understood = {at: _understood(octets, keys) for at, _, octets, keys in known}
+
+        def keep() -> None:
+            self.store.saw_hubs({hub for _, hub, _, _ in known}, now_ms // 1000)
+            for at, hub, octets, _ in known:
+                self._keep(hub, octets, understood[at], now_ms // 1000)
+
+        if known:
+            self.store.transact(keep)
+        answers = {
+            at: make_time_answer(self.keyring, keys, report.nonce, now_ms)
+            for at, _, _, keys in known
+            if isinstance(report := understood[at], Health) and report.nonce is not None
+        }
+        return [answers.get(at) for at in range(len(letters))]
+
+    def _keep(self, hub: str, octets: bytes, understood: Health | bytes | None, now_s: int) -> None:
+        if understood is LAST_WILL:
+            self.store.hub_gone(hub, now_s)
+        elif isinstance(understood, Health):
+            report = understood
             self.store.reported(hub, report.chain, report.sequence, report.capture, now_s)
             self.store.keep_health(hub, bytes(octets), _content(report), now_s)
-        return None if report.nonce is None else make_time_answer(self.keyring, keys, report.nonce, now_ms)
+        else:
+            self.store.count(hub, 0, 1)
+
+    def _keys(self, hub: str) -> HubKeys | None:
+        try:
+            return self.keyring.hub(hub)
+        except KeyProblem:
+            return None
+
+
+def _understood(octets: bytes, keys: HubKeys) -> Health | bytes | None:
+    """A report, the last will, or None for what is neither."""
+    if octets == LAST_WILL:
+        return LAST_WILL
+    try:
+        return _read(octets, keys)
+    except BadMessage:
+        return None
 
 
 def _read(octets: bytes, keys: HubKeys) -> Health:
     report = decode_health(bytes(octets), lambda kid: load_point(keys.signing) if kid == keys.kid else None)
     if report.hub != keys.hub:
         raise BadMessage("payload", "another hub's")
-    if max(report.sequence, report.capture, report.waiting) > _NUMBER_MAX:
+    if max(report.sequence, report.capture, report.waiting) > NUMBER_MAX:
         raise BadMessage("payload", "a number beyond any hub's life")
     return report
 

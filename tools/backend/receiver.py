@@ -30,35 +30,38 @@ An envelope with a wrong signature or of another hub proves nothing about the ch
 makes no fork, fills no gap.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tools.backend.keys import HubKeys, KeyProblem, Keyring, load_point
-from tools.backend.readings import Judged, Mismatch, Octets, judge, source_digests
+from tools.backend.batch import Batch
+from tools.backend.keys import HubKeys, KeyProblem, Keyring
+from tools.backend.letters import NUMBER_MAX, Letter, read
+from tools.backend.readings import Judged, Octets
 from tools.backend.receipt import make_receipt
-from tools.backend.store import HELD, QUARANTINED, STORED, Envelope, Reading, Store
-from tools.inspect import cose
-from tools.inspect.cose import BadMessage, Message
-from tools.inspect.envelope import FIRST_PREVIOUS, PREVIOUS_OCTETS, Numbered, authenticate, decode_payload, peek
+from tools.backend.rows import HELD, QUARANTINED, STORED, Envelope, Reading
+from tools.backend.store import Store
+from tools.inspect.envelope import FIRST_PREVIOUS, PREVIOUS_OCTETS
 from tools.inspect.envelope import Envelope as Opened
 
-# An envelope has at most 2048 octets. What is this long was made by no hub; nobody will want to look at it.
-_OCTETS_KEPT_MAX = 1 << 16
+_JSON = json.JSONEncoder(ensure_ascii=False).encode  # made once: json.dumps makes one a call
 _NAMED_MAX = 5  # captures that a held envelope's detail names
-_NUMBER_MAX = 1 << 53  # beyond any hub's life, and within every number that the store and the pages use
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
     """What became of one letter: the row that it is kept in, if any, and whether it may be answered."""
 
-    hub: str
+    letter: Letter
     envelope: Envelope | None
     answered: bool
     repeat: bool = False
     readings: int = 0
+
+    @property
+    def hub(self) -> str:
+        """Whose topic it came on."""
+        return self.letter.hub
 
 
 class _Fails(Exception):
@@ -66,7 +69,7 @@ class _Fails(Exception):
 
 
 class Receiver:
-    """Checks, stores, answers."""
+    """Checks, stores, answers. Several, in as many processes, may share a database."""
 
     def __init__(
         self, store: Store, keyring: Keyring, notice: Callable[[Sequence[Outcome]], None] | None = None
@@ -81,154 +84,86 @@ class Receiver:
 
     def handle_many(self, letters: Iterable[tuple[str, bytes]], now_s: int) -> list[bytes | None]:
         """Take several under one commit. The receipts are made after it."""
-        outcomes = []
-        with self.store.transaction():
-            for hub, octets in letters:
-                outcome = self._take(hub, bytes(octets), now_s)
-                self._count(outcome, now_s)
-                outcomes.append(outcome)
+        understood = [self.read(hub, bytes(octets)) for hub, octets in letters]
+        outcomes = self.store.transact(lambda: self._take_all(understood, now_s))
         receipts = [self._receipt(outcome) for outcome in outcomes]
         if self._notice:
             self._notice(outcomes)
         return receipts
 
-    def _take(self, hub: str, octets: bytes, now_s: int) -> Outcome:
-        if len(octets) > _OCTETS_KEPT_MAX:
-            return Outcome(hub, None, False)
-        keys = self._keys(hub)
-        if keys is None:
-            return self._unanswerable(hub, octets, QUARANTINED, "unregistered", now_s)
-        try:
-            message = cose.sign1(octets)
-        except BadMessage as bad:
-            return self._unanswerable(hub, octets, HELD, str(bad), now_s)
-        named = peek(message)
-        if (
-            message.content_type != cose.ENVELOPE_TYPE
-            or named is None
-            or not 0 < named.sequence <= _NUMBER_MAX
-        ):
-            return self._unanswerable(hub, octets, HELD, "no envelope of ours", now_s)
-        problem = _signature_problem(message, named, keys)
-        known = self.store.envelope(hub, named.hash.hex())
-        if known is not None and (known.authentic or problem):
-            return Outcome(hub, known, True, repeat=True)
-        if problem:
-            return self._keep(_row(hub, named, (HELD, *problem), now_s, authentic=False), octets)
-        return self._take_authentic(named, message, octets, now_s)
+    def read(self, hub: str, octets: bytes) -> Letter:
+        """Understand a letter, before the store is asked."""
+        return read(hub, octets, self._keys(hub))
 
-    def _take_authentic(self, named: Numbered, message: Message, octets: bytes, now_s: int) -> Outcome:
-        opened = None
+    def _take_all(self, letters: Sequence[Letter], now_s: int) -> list[Outcome]:
+        batch = Batch(self.store, letters, now_s)
+        outcomes = [self._take(batch, letter, now_s) for letter in letters]
+        for outcome in outcomes:
+            if outcome.letter.keys:  # a name that nobody registered gets no row among the hubs
+                batch.count(outcome.hub, int(outcome.repeat), int(not outcome.answered))
+        new = batch.write()
+        for outcome in outcomes:
+            if outcome.answered and not outcome.repeat and outcome.letter.opened:
+                at = outcome.letter.opened
+                outcome.readings = sum(
+                    (at.hub, at.chain, at.sequence, one.index) in new for one in outcome.letter.judged
+                )
+        return outcomes
+
+    def _take(self, batch: Batch, letter: Letter, now_s: int) -> Outcome:
+        if letter.too_long:
+            return Outcome(letter, None, False)
+        known = batch.envelope(letter.hub, letter.hash)
+        if letter.unreadable:
+            return Outcome(letter, known, False, repeat=True) if known else _unanswerable(batch, letter, now_s)
+        if known is not None and (known.authentic or letter.problem):
+            return Outcome(letter, known, True, repeat=True)
+        if letter.problem:
+            return _keep(batch, letter, (HELD, *letter.problem), now_s)
         try:
-            opened = _open(message)
-            self._check_chain(opened)
-            digests = source_digests(opened)
-            claimed = self.store.captured(named.hub, named.chain, opened.captures)
-            for number, (_, digest) in claimed.items():
-                if digest != digests[number]:
-                    raise _Fails("captures", f"capture {number} came before with other octets")
-            judged, undecoded = judge(opened)
+            return self._take_authentic(batch, letter, now_s)
         except _Fails as problem:
             reason, detail = problem.args
-            return self._keep(_row(named.hub, named, (HELD, reason, detail), now_s, opened), octets)
-        except Mismatch as mismatch:
-            return self._keep(
-                _row(named.hub, named, (HELD, "readings", str(mismatch)), now_s, opened), octets
-            )
-        new = [one for one in judged if one.capture not in claimed]
-        unclear = [one for one in undecoded if one.capture not in claimed]
-        verdict = _status(new, unclear)
-        outcome = self._keep(_row(named.hub, named, verdict, now_s, opened), octets)
+            return _keep(batch, letter, (HELD, reason, detail), now_s)
+
+    def _take_authentic(self, batch: Batch, letter: Letter, now_s: int) -> Outcome:
+        if letter.malformed:
+            raise _Fails("payload", letter.malformed)
+        opened, digests = letter.opened, letter.digests
+        assert opened is not None and digests is not None
+        _check_chain(batch, opened)
+        claimed = batch.captured(opened.hub, opened.chain, digests)
+        for number, (_, digest) in claimed.items():
+            if digest != digests[number]:
+                raise _Fails("captures", f"capture {number} came before with other octets")
+        if letter.mismatch:
+            raise _Fails("readings", letter.mismatch)
+        new = [one for one in letter.judged if one.capture not in claimed]
+        unclear = [one for one in letter.undecoded if one.capture not in claimed]
+        outcome = _keep(batch, letter, _status(new, unclear), now_s)
         if not outcome.answered:
             return outcome
-        kept = sum(self._keep_reading(opened, one, now_s) for one in new)
-        for one in judged:
+        for one in new:
+            batch.keep_reading(_reading(opened, one, letter.hash))
+        for one in letter.judged:
             if one.capture in claimed:
-                self._repeat(opened, one, "envelope " + claimed[one.capture][0])
+                place = opened.hub, opened.chain, opened.sequence, one.index
+                batch.keep_repeat(place, "envelope " + claimed[one.capture][0])
         for entry in unclear:
-            self.store.keep_undecoded(named.hub, named.chain, entry, opened.hash.hex(), now_s)
-        self.store.keep_captures(named.hub, named.chain, digests, opened.hash.hex())
-        self.store.keep_descriptions(named.hub, named.chain, opened.descriptions)
+            batch.keep_undecoded(opened.hub, opened.chain, entry, letter.hash)
+        batch.keep_captures(opened.hub, opened.chain, digests, letter.hash)
+        batch.keep_descriptions(opened.hub, opened.chain, opened.descriptions)
         if opened.chain_start is not None and opened.chain_start["chain"] is not None:
             self._follow(opened, now_s)
-        return Outcome(named.hub, outcome.envelope, True, readings=kept)
-
-    def _check_chain(self, opened: Opened) -> None:
-        """The number is free, and the hashes join with those neighbours that are here."""
-        at, previous = (opened.hub, opened.chain), opened.previous
-        if self.store.numbered(*at, opened.sequence):
-            raise _Fails("fork", f"another content under {opened.sequence}")
-        if opened.sequence == 1 and previous != FIRST_PREVIOUS:
-            raise _Fails("previous", "the first names a predecessor")
-        before = self.store.numbered(*at, opened.sequence - 1)
-        if before and previous != bytes.fromhex(before[0].hash)[:PREVIOUS_OCTETS]:
-            raise _Fails("previous", f"does not follow {opened.sequence - 1}")
-        after = self.store.numbered(*at, opened.sequence + 1)
-        if after and after[0].previous not in (opened.hash[:PREVIOUS_OCTETS].hex(), None):
-            raise _Fails("previous", f"{opened.sequence + 1} does not follow it")
-
-    def _keep(self, envelope: Envelope, octets: bytes) -> Outcome:
-        if not self.store.keep_envelope(envelope, octets):
-            return Outcome(envelope.hub, None, False)
-        if envelope.authentic:
-            assert envelope.chain is not None
-            self.store.saw_chain(envelope.hub, envelope.chain, envelope.arrived_s)
-        return Outcome(envelope.hub, envelope, True)
-
-    def _keep_reading(self, opened: Opened, one: Judged, now_s: int) -> int:
-        """Keep a reading unless the store has it by what the device itself tells."""
-        reading = Reading(
-            hub=opened.hub,
-            chain=opened.chain,
-            sequence=opened.sequence,
-            position=one.index,
-            capture=one.capture,
-            identity=one.identity,
-            device=one.device,
-            kind=one.kind,
-            time_s=one.time_s,
-            measured_s=one.measured_s,
-            possible_repeat=one.possible_repeat,
-            held=one.held,
-            description=one.description,
-            envelope=opened.hash.hex(),
-            content=json.dumps(one.content, ensure_ascii=False),
-        )
-        if self.store.keep_reading(reading, now_s):
-            return 1
-        self._repeat(opened, one, self.store.reading_of(one.identity) or "")
-        return 0
-
-    def _repeat(self, opened: Opened, one: Judged, first: str) -> None:
-        self.store.keep_repeat(opened.hub, opened.chain, opened.sequence, one.index, first)
+        return outcome
 
     def _follow(self, opened: Opened, now_s: int) -> None:
         """A chain that follows a damaged one says how far that had come."""
         start = opened.chain_start
         assert start is not None
-        last, capture = min(start["last_sequence"], _NUMBER_MAX), min(start["last_capture"], _NUMBER_MAX)
+        last, capture = min(start["last_sequence"], NUMBER_MAX), min(start["last_capture"], NUMBER_MAX)
         self.store.reported(opened.hub, start["chain"], last, capture, now_s)
         self.store.followed(opened.hub, start["chain"], opened.chain, now_s)
-
-    def _unanswerable(self, hub: str, octets: bytes, status: str, detail: str, now_s: int) -> Outcome:
-        """Keep what has no number to answer under the hash of its octets."""
-        hash_ = hashlib.sha256(octets).hexdigest()
-        known = self.store.envelope(hub, hash_)
-        if known is not None:
-            return Outcome(hub, known, False, repeat=True)
-        envelope = Envelope(
-            hub=hub,
-            hash=hash_,
-            authentic=False,
-            chain=None,
-            sequence=None,
-            previous=None,
-            status=status,
-            reason="unregistered" if status == QUARANTINED else "unreadable",
-            detail=detail,
-            arrived_s=now_s,
-        )
-        return Outcome(hub, envelope if self.store.keep_envelope(envelope, octets) else None, False)
 
     def _keys(self, hub: str) -> HubKeys | None:
         """The hub's registered keys. A damaged registration is none: the other hubs go on."""
@@ -237,40 +172,77 @@ class Receiver:
         except KeyProblem:
             return None
 
-    def _count(self, outcome: Outcome, now_s: int) -> None:
-        if outcome.envelope is not None and outcome.envelope.status == QUARANTINED:
-            return  # a name that nobody registered gets no row among the hubs
-        if self._keys(outcome.hub) is not None:
-            self.store.saw_hub(outcome.hub, now_s, int(outcome.repeat), int(not outcome.answered))
-
     def _receipt(self, outcome: Outcome) -> bytes | None:
-        if not outcome.answered or outcome.envelope is None:
+        keys = outcome.letter.keys
+        if not outcome.answered or outcome.envelope is None or keys is None:
             return None
-        keys = self._keys(outcome.hub)
-        assert keys is not None
         return make_receipt(self.keyring, keys, outcome.envelope)
 
 
-def _signature_problem(message: Message, named: Numbered, keys: HubKeys) -> tuple[str, str] | None:
-    """Why this is no word of the hub's, or None."""
-    if named.hub != keys.hub:
-        return "hub", f"it names {named.hub}"
-    try:
-        authenticate(message, lambda kid: load_point(keys.signing) if kid == keys.kid else None)
-    except BadMessage as bad:
-        return ("keys" if bad.what == "key" else "signature"), bad.detail
-    return None
+def _check_chain(batch: Batch, opened: Opened) -> None:
+    """The number is free, and the hashes join with those neighbours that are here."""
+    at, previous = (opened.hub, opened.chain), opened.previous
+    if batch.numbered(*at, opened.sequence):
+        raise _Fails("fork", f"another content under {opened.sequence}")
+    if opened.sequence == 1 and previous != FIRST_PREVIOUS:
+        raise _Fails("previous", "the first names a predecessor")
+    before = batch.numbered(*at, opened.sequence - 1)
+    if before and previous != bytes.fromhex(before[0].hash)[:PREVIOUS_OCTETS]:
+        raise _Fails("previous", f"does not follow {opened.sequence - 1}")
+    after = batch.numbered(*at, opened.sequence + 1)
+    if after and after[0].previous not in (opened.hash[:PREVIOUS_OCTETS].hex(), None):
+        raise _Fails("previous", f"{opened.sequence + 1} does not follow it")
 
 
-def _open(message: Message) -> Opened:
-    try:
-        opened = decode_payload(message)
-    except BadMessage as bad:
-        raise _Fails("payload", bad.detail) from bad
-    last = [first + count for first, count in opened.captures] + list(opened.descriptions)
-    if max(last, default=0) > _NUMBER_MAX:
-        raise _Fails("payload", "a number beyond any hub's life")
-    return opened
+def _keep(batch: Batch, letter: Letter, verdict: tuple[str, str, str], now_s: int) -> Outcome:
+    """Keep what has a number, whole; answered unless the hub's bound is full."""
+    named, opened = letter.named, letter.opened
+    assert named is not None
+    envelope = Envelope(
+        hub=letter.hub,
+        hash=letter.hash,
+        authentic=letter.problem is None,
+        chain=named.chain,
+        sequence=named.sequence,
+        previous=opened.previous.hex() if opened else None,
+        status=verdict[0],
+        reason=verdict[1],
+        detail=verdict[2],
+        replaces=opened.replaces if opened else None,
+        captures=tuple(opened.captures) if opened else (),
+        arrived_s=now_s,
+    )
+    kept = batch.keep_envelope(envelope, letter.octets)
+    return Outcome(letter, envelope if kept else None, kept)
+
+
+def _unanswerable(batch: Batch, letter: Letter, now_s: int) -> Outcome:
+    """Keep what has no number to answer under the hash of its octets."""
+    status, reason = (HELD, "unreadable") if letter.keys else (QUARANTINED, "unregistered")
+    envelope = Envelope(
+        letter.hub, letter.hash, False, None, None, None, status, reason, letter.unreadable, arrived_s=now_s
+    )
+    return Outcome(letter, envelope if batch.keep_envelope(envelope, letter.octets) else None, False)
+
+
+def _reading(opened: Opened, one: Judged, hash_: str) -> Reading:
+    return Reading(
+        hub=opened.hub,
+        chain=opened.chain,
+        sequence=opened.sequence,
+        position=one.index,
+        capture=one.capture,
+        identity=one.identity,
+        device=one.device,
+        kind=one.kind,
+        time_s=one.time_s,
+        measured_s=one.measured_s,
+        possible_repeat=one.possible_repeat,
+        held=one.held,
+        description=one.description,
+        envelope=hash_,
+        content=_JSON(one.content),
+    )
 
 
 def _status(new: list[Judged], unclear: list[Octets]) -> tuple[str, str, str]:
@@ -285,28 +257,3 @@ def _status(new: list[Judged], unclear: list[Octets]) -> tuple[str, str, str]:
 def _some(texts: list[str]) -> str:
     """The first few, for people."""
     return "; ".join(texts[:_NAMED_MAX]) + (" …" if len(texts) > _NAMED_MAX else "")
-
-
-def _row(
-    hub: str,
-    named: Numbered,
-    verdict: tuple[str, str, str],
-    now_s: int,
-    opened: Opened | None = None,
-    *,
-    authentic: bool = True,
-) -> Envelope:
-    return Envelope(
-        hub=hub,
-        hash=named.hash.hex(),
-        authentic=authentic,
-        chain=named.chain,
-        sequence=named.sequence,
-        previous=opened.previous.hex() if opened else None,
-        status=verdict[0],
-        reason=verdict[1],
-        detail=verdict[2],
-        replaces=opened.replaces if opened else None,
-        captures=tuple(opened.captures) if opened else (),
-        arrived_s=now_s,
-    )

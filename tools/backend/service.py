@@ -31,10 +31,9 @@ _LETTERS_PER_COMMIT_MAX = 64
 # it again.
 _LETTERS_WAITING_MAX = 1024
 _PUBLISH_S_MAX = 10
-_BACKOFF_S_MIN, _BACKOFF_S_MAX = (
-    1.0,
-    60.0,
-)  # a hub tries at least every ten minutes: a minute late is not late
+_BACKOFF_S_MIN, _BACKOFF_S_MAX = 1.0, 60.0  # a hub tries at least every ten minutes: a minute late is not late
+
+_Letter = tuple[str, bytes]  # hub, octets
 
 
 class BadBroker(Exception):
@@ -129,26 +128,23 @@ class Service:
     def take(self, letters: Sequence[tuple[str, str, bytes]]) -> list[tuple[str, bytes]]:
         """Hand (hub, topic's last word, octets) to the desks; the answers as (hub, octets)."""
         now_ms = self._now_ms()
-        envelopes = [(hub, octets) for hub, last, octets in letters if last == _UP]
-        answers = list(
-            zip((hub for hub, _ in envelopes), self._receipts(envelopes, now_ms // 1000), strict=True)
-        )
-        for hub, last, octets in letters:
-            if last == _HEALTH:
-                with self._going_on(hub):
-                    answers.append((hub, self._health.handle(hub, octets, now_ms)))
-        return [(hub, octets) for hub, octets in answers if octets is not None]
+        up, told = ([(hub, octets) for hub, word, octets in letters if word == last] for last in (_UP, _HEALTH))
+        answers = self._answers(up, lambda some: self._receiver.handle_many(some, now_ms // 1000))
+        answers += self._answers(told, lambda some: self._health.handle_many(some, now_ms))
+        return [(hub, octets) for (hub, _), octets in zip((*up, *told), answers, strict=True) if octets is not None]
 
-    def _receipts(self, envelopes: list[tuple[str, bytes]], now_s: int) -> list[bytes | None]:
-        if len(envelopes) > 1:
+    def _answers(
+        self, letters: list[_Letter], desk: Callable[[list[_Letter]], list[bytes | None]]
+    ) -> list[bytes | None]:
+        if len(letters) > 1:
             with self._going_on("together"):
-                return self._receiver.handle_many(envelopes, now_s)
-        receipts: list[bytes | None] = []
-        for hub, octets in envelopes:  # alone, or because one of several could not be taken
-            receipts.append(None)
-            with self._going_on(hub):
-                receipts[-1] = self._receiver.handle(hub, octets, now_s)
-        return receipts
+                return desk(letters)
+        answers: list[bytes | None] = []
+        for letter in letters:  # alone, or because one of several could not be taken
+            answers.append(None)
+            with self._going_on(letter[0]):
+                answers[-1] = desk([letter])[0]
+        return answers
 
     @contextmanager
     def _going_on(self, hub: str) -> Iterator[None]:

@@ -20,6 +20,25 @@ def _mosquitto() -> str:
     return path
 
 
+def _postgresql() -> str:
+    """The folder with `postgres` and `initdb`; Debian keeps them where no PATH looks."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    found += sorted(Path("/opt/homebrew/opt").glob("postgresql*/bin"), reverse=True)
+    found += [Path(path).resolve().parent for path in (shutil.which("initdb"),) if path]
+    for folder in found:
+        if all((folder / tool).exists() for tool in ("postgres", "initdb", "createdb", "pg_isready")):
+            return str(folder)
+    raise MissingPart("postgresql", _install("postgresql"))
+
+
+def _rabbitmq() -> str:
+    # Not Debian's /usr/sbin/rabbitmq-server: that one starts the machine's own node alone.
+    path = shutil.which("rabbitmq-server", path="/usr/lib/rabbitmq/bin:/opt/homebrew/sbin:/usr/local/sbin")
+    if not path:
+        raise MissingPart("rabbitmq", _install("rabbitmq" if platform.system() == "Darwin" else "rabbitmq-server"))
+    return path
+
+
 def _chromium() -> str:
     named = os.environ.get("CHROMIUM", "")
     for name in (named,) if named else ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
@@ -52,6 +71,8 @@ PARTS: dict[str, Callable[[], object]] = {
     "mpy-cross": build.mpy_cross,
     "micropython-tests": interpreters.upstream_tests,
     "mosquitto": _mosquitto,
+    "postgresql": _postgresql,
+    "rabbitmq": _rabbitmq,
     "chromium": _chromium,
     "atheris": _atheris,
 }

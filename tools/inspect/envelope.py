@@ -75,7 +75,7 @@ def decode_payload(message: Message) -> Envelope:
     """Read an envelope's payload, whoever signed it."""
     if message.content_type != cose.ENVELOPE_TYPE:
         raise BadMessage("payload", f"content type {message.content_type} is no envelope")
-    fields = cose.loads(message.payload, "payload")
+    fields = message.fields
     need(isinstance(fields, list) and len(fields) in (8, 9), "fields")
     version, hub, chain, sequence, previous, sealed, sessions, ranges = fields[:8]
     need(type(version) is int and version == ENVELOPE_VERSION, "version")
@@ -109,7 +109,7 @@ def decode_payload(message: Message) -> Envelope:
 def peek(message: Message) -> "Numbered | None":
     """Whose envelope a message claims to be, authentic or not; None when it does not say."""
     try:
-        fields = cose.loads(message.payload, "payload")
+        fields = message.fields
         return Numbered(*_named(*fields[1:4]), message.hash) if isinstance(fields, list) else None
     except (BadMessage, TypeError):
         return None
@@ -139,7 +139,7 @@ def decode_health(octets: bytes, public_key_lookup: PublicKeyLookup) -> Health:
     authenticate(message, public_key_lookup)
     if message.content_type != cose.HEALTH_TYPE:
         raise BadMessage("payload", f"content type {message.content_type} is no health report")
-    fields = _fields(message.payload, {1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12})
+    fields = _fields(message, {1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12})
     hub, chain, sequence = _identity(fields)
     time_s, _, clock = _sealed(fields[6])
     need(is_uint(fields[5]) and is_uint(fields[7]), "numbers")
@@ -191,7 +191,7 @@ def decode_receipt(octets: bytes, key: bytes) -> Receipt:
     cose.check_tag(message, key)
     if message.content_type != cose.RECEIPT_TYPE:
         raise BadMessage("payload", f"content type {message.content_type} is no receipt")
-    fields = _fields(message.payload, {1, 2, 3, 4, 5, 6}, {7})
+    fields = _fields(message, {1, 2, 3, 4, 5, 6}, {7})
     hub, chain, sequence = _identity(fields)
     need(_is_octets(fields[5], 32), "hash")
     need(type(fields[6]) is int and fields[6] in (STORED, HELD), "status")
@@ -214,8 +214,8 @@ def make_time_answer(hub: str, nonce: bytes, time_ms: int, kid: bytes, key: byte
     return cose.make_mac0(cose.TIME_ANSWER_TYPE, kid, cbor2.dumps(fields, canonical=True), key)
 
 
-def _fields(payload: bytes, required: set[int], optional: set[int]) -> dict[int, Any]:
-    fields = cose.loads(payload, "payload")
+def _fields(message: Message, required: set[int], optional: set[int]) -> dict[int, Any]:
+    fields = message.fields
     need(isinstance(fields, dict) and required <= set(fields) <= required | optional, "fields")
     need(type(fields[1]) is int and fields[1] == VERSION, "version")
     return fields

@@ -1,6 +1,6 @@
 """An envelope's sessions and entries become readings again (firmware/seal/FORMAT.md, section 2)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from firmware.measurement import codes
@@ -21,7 +21,7 @@ _USUAL = {1: 0x2A35, 2: 0x2A9D, 3: 0x2A5E, 4: 0x2A5F, 5: 0x2A5F, 6: 0x2A5F}
 _STATES = ("unknown", "invalid")
 _FROM_1970_TO_2000_S = 946_684_800
 _YEAR_10000_S = 253_402_300_800
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)
 
 
 def need(what: bool, where: str) -> None:
@@ -38,7 +38,7 @@ def is_uint(value: Any) -> bool:
 def iso(seconds: int, zone: str = "") -> str:
     """Seconds since 1970 as ISO 8601."""
     try:
-        return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S") + zone
+        return (_EPOCH + timedelta(seconds=seconds)).isoformat() + zone
     except OverflowError as error:
         raise BadMessage("payload", "a time out of range") from error
 
@@ -308,7 +308,7 @@ def _clock_seconds(octets: bytes) -> "int | None":
         return None
     try:
         year = octets[0] | octets[1] << 8
-        shown = datetime(year, octets[2], octets[3], octets[4], octets[5], octets[6], tzinfo=UTC)
+        shown = datetime(year, octets[2], octets[3], octets[4], octets[5], octets[6])
     except ValueError:
         return None
     return None if year < 1582 else round((shown - _EPOCH).total_seconds())

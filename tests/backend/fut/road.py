@@ -43,10 +43,10 @@ def keep(store, one, held=""):
 class Road:
     """Everything from the store to FUT."""
 
-    def __init__(self, folder, content, server, http):
+    def __init__(self, database, content, server, http):
         self.now_s = 1000.0
         self.server, self.desk = server, server.desk
-        self.store = Store(folder / "store.db")
+        self.store = Store(database)
         self.ledger = Ledger(self.store)
         self.provided = self.desk.tokens
         self.tokens = Tokens(http, Provider(f"{server.url}/token", "telehub", Secret(SECRET), exchange=True))
@@ -85,7 +85,10 @@ class Road:
 
 
 @contextmanager
-def road(folder, content=None, *, shares=None, seed=1, keeps_identifiers=True, slow_s=0.3, life_s=300.0, timeout=5.0):
+def road(
+    folder, content=None, *, database=None, shares=None, seed=1, keeps_identifiers=True, slow_s=0.3, life_s=300.0,
+    timeout=5.0,
+):  # fmt: skip
     """A road whose stand-in fails in these shares of the submissions."""
     content = content or made.content(made.assignment(made.request("NPU03804", 3102, timing=[{"type": "Adhoc"}])))
     desk = Desk(
@@ -93,6 +96,6 @@ def road(folder, content=None, *, shares=None, seed=1, keeps_identifiers=True, s
         Provided("telehub", SECRET, life_s), keeps_identifiers,
     )  # fmt: skip
     with Server(desk, Faults(shares, seed), slow_s=slow_s) as server, httpx.Client(timeout=timeout) as http:
-        made_road = Road(folder, content, server, http)
+        made_road = Road(database or folder / "store.db", content, server, http)
         yield made_road
         made_road.store.close()

@@ -14,8 +14,8 @@ from tools.backend.fut.ledger import Ledger, OutOfTurn
 from tools.backend.store import Store
 
 
-def test_a_reading_goes_its_way(tmp_path):
-    with road(tmp_path) as way:
+def test_a_reading_goes_its_way(tmp_path, database):
+    with road(tmp_path, database=database) as way:
         way.keep(1)
         way.settle()
         [row] = way.desk.kept.all()
@@ -58,11 +58,11 @@ def test_an_answer_that_comes_too_late_is_not_a_second_measurement(tmp_path):
 
 
 @pytest.mark.promise("P4")
-def test_after_a_kill_inside_of_a_call_fut_is_asked_first_and_not_too_soon(tmp_path):
+def test_after_a_kill_inside_of_a_call_fut_is_asked_first_and_not_too_soon(tmp_path, database):
     class Killed(BaseException):
         """As kill -9: nothing more of ours runs."""
 
-    with road(tmp_path) as way:
+    with road(tmp_path, database=database) as way:
         way.keep(1)
         submit = way.client.submit
 
@@ -87,8 +87,8 @@ def test_after_a_kill_inside_of_a_call_fut_is_asked_first_and_not_too_soon(tmp_p
     ("inactive", "MEASUREMENT_SUBMITMEASUREMENT_PROCEDURE_REQUEST_IS_NOT_ACTIVE"),
     ("code", "MEASUREMENT_SUBMITMEASUREMENT_INVALID_OBSERVATION_CODE"),
 ])  # fmt: skip
-def test_what_fut_refuses_is_held_with_its_own_words(tmp_path, change, code):
-    with road(tmp_path) as way:
+def test_what_fut_refuses_is_held_with_its_own_words(tmp_path, database, change, code):
+    with road(tmp_path, database=database) as way:
         [request] = way.desk.known.requests.values()
         if change == "inactive":
             request.active = False
@@ -107,11 +107,11 @@ def test_what_fut_refuses_is_held_with_its_own_words(tmp_path, change, code):
         assert ("again", "received", "admin") in way.ledger.events(entry.reading)
 
 
-def test_what_was_stored_before_there_was_a_ledger_goes_too(tmp_path):
-    store = Store(tmp_path / "store.db")
+def test_what_was_stored_before_there_was_a_ledger_goes_too(tmp_path, database):
+    store = Store(database)
     keep(store, made.reading(number=7, at="2026-03-02T05:00:07Z"))
     store.close()
-    with road(tmp_path) as way:
+    with road(tmp_path, database=database) as way:
         way.keep(8)
         way.settle()
         assert way.ledger.counts() == {"confirmed": 2}
@@ -127,9 +127,9 @@ def test_looking_for_new_readings_costs_the_same_with_a_full_store(tmp_path):
                 nonlocal count
                 count += 1
 
-            way.store.connection.set_progress_handler(tick, 1)
+            way.store.connection.connection.dbapi_connection.set_progress_handler(tick, 1)
             found = way.ledger.received(200)
-            way.store.connection.set_progress_handler(None, 1)
+            way.store.connection.connection.dbapi_connection.set_progress_handler(None, 1)
             assert len(found) == 1
             return count
 
@@ -141,16 +141,16 @@ def test_looking_for_new_readings_costs_the_same_with_a_full_store(tmp_path):
         assert steps() <= few * 1.1
 
 
-def test_only_what_is_held_can_be_tried_again(tmp_path):
-    with road(tmp_path) as way:
+def test_only_what_is_held_can_be_tried_again(tmp_path, database):
+    with road(tmp_path, database=database) as way:
         way.keep(1)
         way.settle()
         with pytest.raises(OutOfTurn):
             way.ledger.again(made.reading(number=1)["reading"], way.now_s, "admin")
 
 
-def test_what_must_not_go_is_held_and_nothing_is_sent(tmp_path):
-    with road(tmp_path) as way:
+def test_what_must_not_go_is_held_and_nothing_is_sent(tmp_path, database):
+    with road(tmp_path, database=database) as way:
         way.keep(1, test=True)
         keep(way.store, made.reading(number=2), held="bond")
         way.settle()
@@ -159,8 +159,8 @@ def test_what_must_not_go_is_held_and_nothing_is_sent(tmp_path):
         assert way.names() == []
 
 
-def test_nobody_home_is_waited_for(tmp_path):
-    with road(tmp_path) as way:
+def test_nobody_home_is_waited_for(tmp_path, database):
+    with road(tmp_path, database=database) as way:
         way.keep(1)
         way.client._base = "http://127.0.0.1:9"  # discard: nobody listens
         for _ in range(12):
@@ -174,8 +174,8 @@ def test_nobody_home_is_waited_for(tmp_path):
         assert way.state(1) == "confirmed"
 
 
-def test_two_workers_never_send_one_reading_twice(tmp_path):
-    with road(tmp_path, shares={"lose": 0.4}) as way:
+def test_two_workers_never_send_one_reading_twice(tmp_path, database):
+    with road(tmp_path, database=database, shares={"lose": 0.4}) as way:
         way.keep(*range(1, 21))
         other = way.another()
         for _ in range(400):
@@ -299,8 +299,8 @@ def test_an_answer_without_an_end_is_no_answer(tmp_path):
     assert isinstance(client.find(body), Unknown)
 
 
-def test_an_answer_that_comes_after_another_worker_found_it_changes_nothing(tmp_path):
-    with road(tmp_path) as way:
+def test_an_answer_that_comes_after_another_worker_found_it_changes_nothing(tmp_path, database):
+    with road(tmp_path, database=database) as way:
         way.keep(1)
         submit, other = way.client.submit, way.another()
 
@@ -322,19 +322,19 @@ def test_a_search_that_cannot_be_read_proves_no_absence(tmp_path, text):
     assert isinstance(client.find(body), Unknown)
 
 
-def test_a_ledger_is_made_once(tmp_path):
-    with road(tmp_path) as way:
+def test_a_ledger_is_made_once(tmp_path, database):
+    with road(tmp_path, database=database) as way:
         way.keep(1)
         way.settle()
         assert Ledger(way.store).counts() == {"confirmed": 1}
         assert json.loads(json.dumps(way.ledger.counts())) == {"confirmed": 1}
 
 
-def test_a_person_sees_what_is_held_and_lets_it_go_on(tmp_path, capsys):
-    with road(tmp_path) as way:
+def test_a_person_sees_what_is_held_and_lets_it_go_on(tmp_path, database, capsys):
+    with road(tmp_path, database=database) as way:
         way.keep(1, test=True)
         way.settle()
-        name, database = made.reading(number=1)["reading"], ["--database", str(tmp_path / "store.db")]
+        name, database = made.reading(number=1)["reading"], ["--database", database]
         assert held.main(database) == 0
         [line] = capsys.readouterr().out.splitlines()
         assert json.loads(line) == {

@@ -8,7 +8,6 @@ is looked up before it is ever sent again. Every step is an event that stays.
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tools.backend.exports import model_of
@@ -33,7 +32,6 @@ NEXT = {
     (HELD, "again"): RECEIVED,  # a person says so
 }
 _SCHEMA_VERSION = 1
-_SCHEMA = Path(__file__).with_name("ledger.sql")
 _PLACE = ("hub", "chain", "sequence", "position")  # of a reading, as its name has them
 _FILLED = f"INSERT INTO fut_received SELECT {', '.join(_PLACE)} FROM reading"
 # The few new ones first, and then each by its key: the store's size costs nothing.
@@ -44,10 +42,17 @@ _RECEIVED_FIRST = (
     " LEFT JOIN description ON description.hub = reading.hub AND description.chain = reading.chain"
     f" AND description.number = reading.description ORDER BY {', '.join(f'new.{name}' for name in _PLACE)}"
 )
-_TRIGGER = (
-    "CREATE TRIGGER fut_receives AFTER INSERT ON reading BEGIN INSERT INTO fut_received VALUES"
-    f" ({', '.join('NEW.' + name for name in _PLACE)}); END"
-)
+_NEW = ", ".join(f"NEW.{name}" for name in _PLACE)
+_TRIGGERS = {
+    True: (f"CREATE TRIGGER fut_receives AFTER INSERT ON reading BEGIN INSERT INTO fut_received VALUES ({_NEW}); END",),
+    False: (
+        "CREATE FUNCTION fut_receives() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO fut_received"
+        f" SELECT {', '.join(_PLACE)} FROM added; RETURN NULL; END $$",
+        "CREATE TRIGGER fut_receives AFTER INSERT ON reading REFERENCING NEW TABLE AS added"
+        " FOR EACH STATEMENT EXECUTE FUNCTION fut_receives()",
+    ),
+}
+_SWITCH = 7235812  # of the advisory lock under which one process switches the road on
 
 
 class OutOfTurn(Exception):
@@ -76,9 +81,14 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        if store.one("SELECT version FROM fut_version"):
+            return
         with store.transaction():
-            if not store.rows("SELECT 1 FROM sqlite_master WHERE name = 'fut_version'"):
-                for statement in (*_SCHEMA.read_text().split(";")[:-1], _FILLED, _TRIGGER):
+            store.lock(_SWITCH)
+            if not store.rows("SELECT version FROM fut_version"):
+                if not store.sqlite:  # no worker adds a reading between the two
+                    store.rows("LOCK TABLE reading IN SHARE ROW EXCLUSIVE MODE")
+                for statement in (_FILLED, *_TRIGGERS[store.sqlite]):
                     store.rows(statement)
                 store.rows("INSERT INTO fut_version (version) VALUES (?)", (_SCHEMA_VERSION,))
 

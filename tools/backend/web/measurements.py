@@ -1,7 +1,6 @@
 """What became of readings on their way to FUT, as the pages show it: each Observation, each reason."""
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import simplejson
 
 from tools.backend.fut.ledger import HELD
 from tools.backend.fut.reasons import READING, VALUE
-from tools.backend.store import Store
+from tools.backend.store import Row, Store
 
 _SHOWN_MAX = 50  # the newest; a person's decisions first
 
@@ -32,16 +31,15 @@ class Measurement:
 
 def measurements(store: Store, hub: str) -> list[Measurement]:
     """A hub's readings that are held, and then the others, the newest first."""
-    if not store.rows("SELECT 1 FROM sqlite_master WHERE name = 'fut'"):
-        return []  # nothing here is sent to FUT
     rows = store.rows(
-        "SELECT * FROM fut WHERE hub = ? ORDER BY state <> ?, capture DESC, reading DESC LIMIT ?",
+        "SELECT * FROM fut WHERE hub = ? ORDER BY CASE WHEN state = ? THEN 0 ELSE 1 END, capture DESC, reading DESC"
+        " LIMIT ?",
         (hub, HELD, _SHOWN_MAX),
     )
     return [_measurement(row) for row in rows]
 
 
-def _measurement(row: sqlite3.Row) -> Measurement:
+def _measurement(row: Row) -> Measurement:
     correction = row["correction_ms"]
     return Measurement(
         key=row["reading"],

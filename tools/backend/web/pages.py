@@ -23,7 +23,7 @@ from tools.backend.web.measurements import measurements
 from tools.backend.web.words import LANGUAGES, Words, choose
 
 _HERE = Path(__file__).parent
-_LOOK_S = 0.25  # how soon a page can know of a commit; one PRAGMA on an open file
+_LOOK_S = 0.25  # how soon a page can know of a commit; one small question on an open connection
 _SILENCE_S = 15.0  # a word at least this often, so that a dead page is noticed and its connection freed
 _LISTENERS_MAX = 64  # open pages; beyond it a page still loads, but is not live
 
@@ -51,8 +51,7 @@ class News:
         """Look until cancelled."""
         seen = None
         while True:
-            row = self._store.one("PRAGMA data_version")
-            version = row[0] if row else None
+            version = self._store.version()
             if version != seen:
                 seen = version
                 async with self._changed:

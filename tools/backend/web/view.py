@@ -1,7 +1,6 @@
 """What the pages show, as plain data out of the store. What a hub or a device wrote is text to be escaped."""
 
 import json
-import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +10,7 @@ from firmware.measurement.names import NAMES
 from tools.backend import completeness
 from tools.backend.completeness import ChainState, Ranges
 from tools.backend.exports import model_of
-from tools.backend.store import HELD, QUARANTINED, Store
+from tools.backend.store import HELD, QUARANTINED, Row, Store
 
 _HUBS_SHOWN_MAX = 200
 _HELD_SHOWN_MAX = 50
@@ -82,7 +81,7 @@ def hub(store: Store, name: str) -> Hub | None:
     return found
 
 
-def _hub(store: Store, row: sqlite3.Row) -> Hub:
+def _hub(store: Store, row: Row) -> Hub:
     name = row["hub"]
     report = store.one("SELECT content FROM health WHERE hub = ? ORDER BY id DESC LIMIT 1", (name,))
     return Hub(
@@ -125,7 +124,7 @@ def latest(store: Store, name: str) -> list[Device]:
     return [_device(store, row, 1) for row in rows]
 
 
-def _device(store: Store, row: sqlite3.Row, count: int) -> Device:
+def _device(store: Store, row: Row, count: int) -> Device:
     content = json.loads(row["content"])
     description = store.one(
         "SELECT octets FROM description WHERE hub = ? AND chain = ? AND number = ?",

@@ -9,7 +9,7 @@ import asyncio
 import ssl
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -55,11 +55,12 @@ class _Overheard(Receiver):
 class _OverheardHealth(HealthDesk):
     told: Told
 
-    def handle(self, hub: str, octets: bytes, now_ms: int) -> bytes | None:
+    def handle_many(self, letters: Sequence[tuple[str, bytes]], now_ms: int) -> list[bytes | None]:
         """As the desk's."""
-        answer = super().handle(hub, octets, now_ms)
-        self.told(hub, "health", octets, answer)
-        return answer
+        answers = super().handle_many(letters, now_ms)
+        for (hub, octets), answer in zip(letters, answers, strict=True):
+            self.told(hub, "health", octets, answer)
+        return answers
 
 
 class OutsideBroker:

@@ -34,7 +34,7 @@ class Platform:
         self._hub = hub
         self.store = Store(":memory:")
         # One process, one reader, nothing to survive: the store's own power cuts have their own tests.
-        self.store.connection.execute("PRAGMA synchronous = OFF")
+        self.store.rows("PRAGMA synchronous = OFF")
         self._receiver = Receiver(self.store, keyring)
         self._desk = HealthDesk(self.store, keyring)
         self.publish: Callable[[str, bytes], None] = lambda topic, payload: None
