@@ -18,6 +18,8 @@ from tools.host import parts
 _LOOPBACK = "127.0.0.1"
 _START_S_MAX = 120  # Erlang on a busy machine
 _STOP_S_MAX = 20
+# No door to other machines, and no core kept busy with waiting.
+_QUIETLY = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none"
 _CONFIG = """listeners.tcp.1 = 127.0.0.1:{amqp}
 mqtt.listeners.tcp.1 = 127.0.0.1:{mqtt}
 mqtt.allow_anonymous = true
@@ -65,7 +67,7 @@ class RabbitMQ:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"), "RABBITMQ_PID_FILE": str(folder / "pid"),
             "RABBITMQ_DIST_PORT": str(self.ports["dist"]), "ERL_EPMD_PORT": str(self.ports["epmd"]),
             "ERL_EPMD_ADDRESS": _LOOPBACK,
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _QUIETLY,
         }  # fmt: skip
         with (folder / "out").open("ab") as out:
             self._process = subprocess.Popen(
