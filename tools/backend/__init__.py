@@ -1,7 +1,9 @@
 """The platform's end: an envelope becomes verified readings, and a receipt goes back.
 
 keys        the platform's receipt key and the hubs' registered public keys
-store       the database; what holds the promises is a constraint in it
+letters     what an envelope says, found out before the database is asked
+store       the database, SQLite or PostgreSQL; what holds the promises is a constraint in schema; migrations/
+batch       what the store knows of the letters at hand, and what they add, in a handful of statements
 readings    decodes source octets again and compares (nothing invented)
 receiver    checks, stores, answers; knows no transport
 receipt     receipts and time answers
