@@ -1,4 +1,4 @@
-"""Sectors and frames: where a lane's records lie, and how they are told from rubbish (FORMAT.md 2 and 3)."""
+"""Sectors and frames: where a lane's records lie, and how they are told from rubbish (FORMAT.md 1 and 3)."""
 
 import binascii
 import struct
@@ -6,13 +6,11 @@ from array import array
 
 from micropython import const
 
-from firmware.contracts import PeerError
-
 UNIT = const(16)
 SECTOR = const(4096)
 UNITS = const(256)  # units of a sector
 HEAD = const(4)  # units of a sector head
-VERSION = const(1)  # that is written
+VERSION = const(2)  # that is written
 OLDEST = const(1)  # that is read
 CAPTURES = const(0)
 MAIN = const(1)
@@ -20,13 +18,6 @@ FRAME = const(6)  # octets of a frame before its payload
 PAYLOAD_MAX = const(1000)  # a snapshot with all its tables full has 922
 SECTORS_MAX = const(256)  # 1 MiB: a place is a unit's number in 16 bits
 
-_MAGIC = b"TJ"
-_SEGMENT = const(16)  # units of one fingerprint: a page of the chip, in which it programs in any order
-_ERASES_MAX = const(3)  # tries of one sector
-_SEGMENTS = const(16)
-_HEAD_OCTETS = const(64)
-_HEAD_CRC = const(52)
-_HEAD_FRONT = const(32)  # octets of a head that say whose it is; what vouches for them comes after
 _WINDOW_OCTETS = const(1040)  # the longest frame fits
 
 # CRC-32 of binascii, in halves: MicroPython allocates for whole numbers of more than 30 bits
@@ -55,7 +46,7 @@ def frame(payload, unit, prefix):
 
 
 class Sectors:
-    """Both lanes of one partition: geometry, heads, and frames as a reader sees them. Main loop only."""
+    """Both lanes of one partition: geometry, and frames as a reader sees them. Main loop only."""
 
     def __init__(self, flash):
         self.flash = flash
@@ -127,82 +118,3 @@ class Sectors:
                 size = len(payload)
                 yield unit, payload
                 unit += units_for(size)
-
-    def read_head(self, sector, front=False):
-        """(lane, generation, salt, version) of a sector's head, or None when there is no valid one.
-
-        `front`: by its first octets alone, for which nothing vouches. PeerError when another version wrote it: then
-        nothing here may be touched.
-        """
-        head = self.view(sector * SECTOR, _HEAD_FRONT if front else _HEAD_OCTETS)
-        if bytes(head[:2]) != _MAGIC:
-            return None
-        version = head[2]
-        if not OLDEST <= version <= VERSION:
-            if self._vouched(sector):
-                raise PeerError("journal: version", version)
-            return None
-        captures, total = head[16] | head[17] << 8, head[18] | head[19] << 8
-        lane, generation = struct.unpack_from("<BI", bytes(head[3:8]), 0)
-        salt = bytes(head[8:16])
-        if (captures, total) != (self.counts[0], sum(self.counts)):
-            return None
-        if lane > MAIN or self.sector(lane, generation) != sector or not (front or self._vouched(sector)):
-            return None
-        return lane, generation, salt, version
-
-    def _vouched(self, sector):
-        """Whether a head's CRC is right."""
-        head = self.view(sector * SECTOR, _HEAD_OCTETS)
-        return int.from_bytes(bytes(head[_HEAD_CRC : _HEAD_CRC + 4]), "little") == binascii.crc32(head[:_HEAD_CRC])
-
-    def prepare(self, lane, generation):
-        """Erase a sector and write its head: False when the chip failed thrice; then the generation is left out.
-
-        Each one that is left out takes room that the next one's records need: a chip that hesitates costs none.
-        """
-        for _attempt in range(_ERASES_MAX):
-            if self._erased(lane, generation):
-                return True
-        return False
-
-    def _erased(self, lane, generation):
-        sector = self.sector(lane, generation)
-        try:
-            self.flash.erase(sector)
-            head = bytearray(_HEAD_OCTETS)
-            struct.pack_into("<2sBBI8s", head, 0, _MAGIC, self.version, lane, generation, self.salt)
-            struct.pack_into("<HH", head, 16, self.counts[0], sum(self.counts))
-            self.stale()
-            for segment in range(_SEGMENTS):
-                struct.pack_into("<H", head, 20 + 2 * segment, self._fingerprint(sector, segment))
-            struct.pack_into("<I", head, _HEAD_CRC, binascii.crc32(memoryview(head)[:_HEAD_CRC]))
-            self.flash.program(sector * SECTOR, head)
-            self.stale()
-            return bytes(self.view(sector * SECTOR, _HEAD_OCTETS)) == bytes(head)
-        except OSError:
-            self.stale()
-            return False
-
-    def first_clean(self, lane, generation, unit):
-        """The first unit, not before `unit`, from which on all is as erased when the sector was prepared.
-
-        Erased octets may look like anything, and a torn frame like erased ones: the fingerprints in the
-        sector's head, taken after the erase, tell. UNITS when there is none or the head is lost.
-        """
-        sector = self.sector(lane, generation)
-        if self.read_head(sector) is None:
-            return UNITS
-        marks = bytes(self.view(sector * SECTOR + 20, 2 * _SEGMENTS))
-        clean = UNITS
-        for segment in range(0 if unit <= HEAD else (unit + _SEGMENT - 1) // _SEGMENT, _SEGMENTS):
-            if self._fingerprint(sector, segment) != marks[2 * segment] | marks[2 * segment + 1] << 8:
-                clean = UNITS
-            elif clean == UNITS:
-                clean = max(segment * _SEGMENT, HEAD)
-        return clean
-
-    def _fingerprint(self, sector, segment):
-        first = max(segment * _SEGMENT, HEAD)
-        octets = self.view(sector * SECTOR + first * UNIT, ((segment + 1) * _SEGMENT - first) * UNIT)
-        return binascii.crc32(octets) & 0xFFFF

@@ -20,10 +20,10 @@ _ALL = const(0x3FFFFFFF)
 class MainLane:
     """Appends records; each sector begins with what was known when it was opened."""
 
-    def __init__(self, sectors, index, next_number):
+    def __init__(self, sectors, index, captures):
         self.sectors = sectors
         self._index = index
-        self._next_number = next_number  # function: the next capture's number
+        self._captures = captures
         self.count = sectors.counts[MAIN]
         self.generation = 0
         self.at = UNITS
@@ -31,8 +31,8 @@ class MainLane:
         self.snapshot_generation = 0  # of the newest sector with a valid snapshot
         self.closed = 0  # the oldest generation that holds a plan which that snapshot calls open and is not
         self.tail = (0, HEAD)  # generation and unit up to which everything that is needed was moved (upkeep.py)
-        self.moved_units = 0  # from the sector at the tail
-        self.idle_turns = 0  # turns in a row that freed next to nothing
+        self.gained = 0  # units that turns freed, less those they took, since they last freed enough
+        self.idle_turns = 0  # turns since then
         self.start = bytearray(self.count)
         # What a sector's first record says, read when it is first asked for: the next capture's number when it was
         # opened, and of the sector before it, which captures its moved records are about.
@@ -173,7 +173,7 @@ class MainLane:
         self.generation, self.at = generation, at
         here = generation % self.count
         self._looked[here] = 1
-        self._opened_at[here] = self._next_number()
+        self._opened_at[here] = self._captures.number
         self._moved_low[here] = self._moved_high[here] = 0
         opening = struct.pack("<IIII", self._opened_at[here], low, high, self._index.boot)[: _OPEN_OCTETS - 1]
         self._index.number = max(self._index.number, self._opened_at[here])

@@ -1,20 +1,18 @@
 """After power-up: find where both lanes end and what is known, by reading alone.
 
-One short read of each sector's head; one look at each lane's newest sector and the one behind it, each read whole;
-and what the newest snapshot says only by its place. More only where something is damaged. What else a sector's
-first record says is read when it is asked for.
+Beside what ends.py reads: what the newest snapshot says only by its place. What else a sector's first record says is
+read when it is asked for.
 """
 
 import struct
-from array import array
 
 from micropython import const
 
 from firmware.journal import records
+from firmware.journal.ends import Ends
 from firmware.journal.frame import CAPTURES, HEAD, MAIN, SECTOR, UNITS, Sectors, units_for
+from firmware.journal.heads import first_clean
 
-_FRONT = const(32)  # octets: what a head says of whose it is
-_PROBE = const(160)  # octets: a head and a first frame of up to four units
 _PLACE = const(128)  # octets: a plan of one range; longer ones take a second read
 _FIX = const(32)  # octets of a fix's frame
 _ALL = const(0x3FFFFFFF)
@@ -29,7 +27,7 @@ class Recovery:
         self._main = main
         self._index = index
         self._notes = notes
-        self._heads = [array("I", [0] * count) for count in sectors.counts]  # generation by sector, 0: no head
+        self._ends = Ends(sectors, notes)
         self._opened_at = _ALL  # by the first record of the sector that is looked through
         self._places = Sectors(sectors.flash)  # for records elsewhere, while a sector is looked through
         self.newest = 0  # generation of the main lane's newest sector with records, 0: there is none
@@ -44,7 +42,7 @@ class Recovery:
             self._sectors.window()
 
     def _run(self):
-        self._read_heads()
+        self._ends.read()
         if not self._sectors.salt:
             return False
         self._places.salt = self._sectors.salt
@@ -62,146 +60,35 @@ class Recovery:
         """Whether the main lane's newest records are known to be lost, so that a new chain must begin."""
         return "chain" in self._notes
 
-    # heads
-
-    def _read_heads(self):
-        sectors = self._sectors
-        sectors.ahead = _FRONT
-        found = 0
-        for sector in range(sum(sectors.counts)):
-            try:
-                head = sectors.read_head(sector, front=True)
-                if head is not None and not sectors.salt:
-                    head = sectors.read_head(sector)
-                if head is None or (sectors.salt and head[2] != sectors.salt):
-                    continue
-                lane, generation, sectors.salt, version = head
-                found = max(found, version)
-                self._heads[lane][generation % sectors.counts[lane]] = generation
-            except OSError:
-                self._note("unreadable")
-        sectors.version = found or sectors.version  # goes on as it was, until `Journal.upgrade`
-        sectors.ahead = SECTOR
-        sectors.stale()
-
-    def _begins(self, lane, generation):
-        """Whether a sector whose head is whole begins with a valid frame."""
-        sectors = self._sectors
-        if not self._vouched(lane, generation):
-            return False
-        sectors.ahead = _PROBE
-        try:
-            payload = sectors.payload(lane, generation, HEAD, sectors.prefix(lane, generation))
-            return payload is not None and (lane == CAPTURES or payload[0] == records.KIND_OPEN)
-        except OSError:
-            self._note("unreadable")
-            return False
-        finally:
-            sectors.ahead = SECTOR
-
-    def _vouched(self, lane, generation):
-        """Whether the whole head of the sector that this generation would lie in is valid; else it counts as none."""
-        sectors = self._sectors
-        sectors.ahead = _PROBE
-        try:
-            if sectors.read_head(sectors.sector(lane, generation)) is not None:
-                return True
-        except OSError:
-            self._note("unreadable")
-        finally:
-            sectors.ahead = SECTOR
-        self._heads[lane][generation % len(self._heads[lane])] = 0
-        return False
-
-    def _any(self, lane, generation):
-        """Whether a sector holds a valid frame of this generation."""
-        self._whole(lane, generation)
-        for _frame in self._sectors.frames(lane, generation):
-            return True
-        return False
-
-    def _whole(self, lane, generation):
-        """Read all of a sector at once."""
-        self._sectors.view(self._sectors.sector(lane, generation) * SECTOR, SECTOR)
-
-    def _newest(self, lane):
-        """The newest generation with records; 0 when there is none."""
-        heads = self._heads[lane]
-        known = sorted([head for head in heads if head], reverse=True)
-        generation = 0
-        # A sector may have lost its first record, or never had one there; the only one in use may have lost its head.
-        headless = range(known[-1] - 1, max(0, known[0] - len(heads)), -1) if known else ()
-        for begins, those in ((self._begins, known), (self._any, known), (self._any, headless)):
-            for one in those:
-                if begins(lane, one):
-                    generation = one
-                    break
-            if generation:
-                break
-        # A sector that could not be erased, or holds nothing but a head, was passed over: look behind it, too.
-        ahead, newest_head = generation + 1, max(heads)
-        while generation and (ahead <= newest_head or ahead == generation + 1):
-            if self._may_be(lane, ahead):
-                if self._any(lane, ahead):
-                    generation = ahead
-                elif heads[ahead % len(heads)] and self._sectors.first_clean(lane, ahead, HEAD) == HEAD:
-                    break  # untouched, so nobody came past it
-            ahead += 1
-        return generation
-
-    def _may_be(self, lane, generation):
-        """Whether a sector is of this generation, or lost its head: frames say of themselves which they are of."""
-        heads = self._heads[lane]
-        at = generation % len(heads)
-        return heads[at] in (0, generation) or not self._vouched(lane, generation)
-
-    def _prepared(self, lane, generation):
-        """Yield the generations beyond this one that are as they were prepared, up to the first that is not.
-
-        From that one on they are prepared again: what is torn or rotten there would keep room from visits for as long
-        as none comes. A lane is written in order: behind a sector that nobody has touched none was touched.
-        """
-        heads = self._heads[lane]
-        untouched = False
-        for ahead in range(generation + 1, max(heads) + 1):
-            if heads[ahead % len(heads)] != ahead or (untouched and not self._vouched(lane, ahead)):
-                break
-            if not untouched:
-                self._whole(lane, ahead)
-                if self._sectors.first_clean(lane, ahead, HEAD) != HEAD:
-                    break
-                untouched = True
-            yield ahead
-
     # main lane
 
     def _find_main(self):
         """Find the newest sector, where it ends, and what is prepared behind it."""
         main = self._main
-        newest = self._newest(MAIN)
-        main.generation = newest or max(self._heads[MAIN])
+        newest = self._ends.newest(MAIN)
+        main.generation = newest or max(self._ends.heads[MAIN])
         main.ready_end = main.generation + 1
         if not newest:
             return 0
-        for ahead in self._prepared(MAIN, newest):
+        for ahead in self._ends.prepared(MAIN, newest):
             main.start[ahead % main.count] = HEAD
             main.ready_end = ahead + 1
         end, closed = HEAD, False
-        self._whole(MAIN, newest)
+        self._ends.whole(MAIN, newest)
         for unit, payload in self._sectors.frames(MAIN, newest):
             end = unit + units_for(len(payload))
             closed = payload[0] == records.KIND_NEXT or closed
-        main.at = self._sectors.first_clean(MAIN, newest, end)
+        main.at = first_clean(self._sectors, MAIN, newest, end)
         if closed and not self._follows(newest):
-            self._note("chain")  # the sector after this one was opened, and nothing of it is left
+            self._ends.note("chain")  # the sector after this one was opened, and nothing of it is left
         return newest
 
     def _follows(self, newest):
         """Whether the sector after a closed one holds nothing but what a cut while it was opened tore."""
-        main, heads = self._main, self._heads[MAIN]
+        main, heads = self._main, self._ends.heads[MAIN]
         for ahead in range(newest + 1, newest + main.count):
             if heads[ahead % main.count] in (0, ahead):  # else it could not be erased, and was passed over
-                return heads[ahead % main.count] == ahead and self._sectors.first_clean(MAIN, ahead, HEAD) != UNITS
+                return heads[ahead % main.count] == ahead and first_clean(self._sectors, MAIN, ahead, HEAD) != UNITS
         return False
 
     def _newest_snapshot(self):
@@ -218,7 +105,7 @@ class Recovery:
         main.snapshot_generation = base
         if not base:
             base = main.oldest()
-            self._note("chain")
+            self._ends.note("chain")
             if not newest:
                 return
         for generation in range(base, newest + 1):
@@ -228,10 +115,10 @@ class Recovery:
                 try:
                     self._apply(generation, place, payload[0], bytes(payload[1:]))
                 except (ValueError, IndexError):
-                    self._note("record")
+                    self._ends.note("record")
         self._index.prune_fixes(0)
         if self._index.drop_lost_plans():
-            self._note("record")
+            self._ends.note("record")
 
     def _apply(self, generation, place, kind, body):
         index = self._index
@@ -260,7 +147,7 @@ class Recovery:
             if plan is not None:
                 self._main.closes(plan.place)
                 if not plan.captures:
-                    self._note("record")  # what it was for is lost, and waits again
+                    self._ends.note("record")  # what it was for is lost, and waits again
             index.add_receipt(sequence)
         elif kind == records.KIND_COPY:
             number = records.number_of(body)
@@ -290,14 +177,14 @@ class Recovery:
     def _find_captures(self):
         """Find the newest sector, where it ends, the last number, and what is prepared behind it."""
         lane, sectors = self._captures, self._sectors
-        heads = self._heads[CAPTURES]
-        newest = self._newest(CAPTURES)
+        heads = self._ends.heads[CAPTURES]
+        newest = self._ends.newest(CAPTURES)
         lane.generation = newest or min([head for head in heads if head] or [1]) - 1
-        prepared = list(self._prepared(CAPTURES, lane.generation))  # the first of them is the one read last
+        prepared = list(self._ends.prepared(CAPTURES, lane.generation))  # the first of them is the one read last
         lane.at = UNITS
         if newest:
             end, here = HEAD, newest % lane.count
-            self._whole(CAPTURES, newest)
+            self._ends.whole(CAPTURES, newest)
             for unit, payload in sectors.frames(CAPTURES, newest):
                 number = records.number_of(payload)
                 if lane.first[here] == 0:
@@ -306,13 +193,9 @@ class Recovery:
                     lane.number = number + 1
                     self.last = (newest, number, unit)
                 end = unit + units_for(len(payload))
-            lane.at = sectors.first_clean(CAPTURES, newest, end)
+            lane.at = first_clean(sectors, CAPTURES, newest, end)
             lane.set_prefix(newest, sectors.prefix(CAPTURES, newest))
         lane.ready_end = lane.generation + 1
         for ahead in prepared:
             lane.hand_over(ahead, sectors.prefix(CAPTURES, ahead), HEAD)
         return newest
-
-    def _note(self, name):
-        if name not in self._notes:
-            self._notes.append(name)

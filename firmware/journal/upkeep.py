@@ -7,11 +7,12 @@ from micropython import const
 
 from firmware.contracts import Full
 from firmware.journal import records
-from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNITS, units_for
+from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNITS
+from firmware.journal.heads import prepare
 from firmware.journal.main_lane import UNUSABLE
 
 _ALL = const(0x3FFFFFFF)
-_GAIN_UNITS_MIN = const(8)  # a turn that frees less is not worth its erase
+_GAIN_UNITS_MIN = const(8)  # turns that free less, all taken together, are not worth their erases
 
 
 class Upkeep:
@@ -40,17 +41,23 @@ class Upkeep:
             try:
                 # What was known is only in the tail itself, or what a receipt since then was for.
                 if tail >= main.snapshot_generation or 0 < main.closed <= tail:
+                    free = main.free_units()
                     main.snapshot()
+                    main.gained += main.free_units() - free
                     return True
                 if self._move_next(tail):
                     return True
             except Full:
                 main.idle_turns = main.count
                 return False
-            gain = main.sector_units() - main.moved_units
-            main.idle_turns = 0 if gain >= _GAIN_UNITS_MIN else main.idle_turns + 1
-        main.moved_units = 0
+        free = main.free_units()
         self._prepare(MAIN, main)
+        if tail >= 1:
+            # Where sectors end, some units are left over: what one turn seems to free the next may spend.
+            main.gained += main.free_units() - free
+            main.idle_turns += 1
+            if main.gained >= _GAIN_UNITS_MIN:
+                main.idle_turns = main.gained = 0
         return True
 
     def _move_next(self, tail):
@@ -63,8 +70,9 @@ class Upkeep:
             moved = self._needed(tail, at, sector * UNITS + at, kind, body)
             if moved is not None:
                 kind, body, low, high = moved
+                free = main.free_units()
                 place = main.append(kind, body)
-                main.moved_units += units_for(1 + len(body))
+                main.gained += main.free_units() - free
                 if high:
                     main.moved(low, high)
                 self._settle(place, sector * UNITS + at, kind, body)
@@ -166,7 +174,7 @@ class Upkeep:
 
     def _prepare(self, lane, owner):
         generation = owner.ready_end
-        good = self._sectors.prepare(lane, generation)
+        good = prepare(self._sectors, lane, generation)
         owner.hand_over(generation, self._sectors.prefix(lane, generation), HEAD if good else UNUSABLE)
         if not good and "sector" not in self._journal.notes:
             self._journal.notes.append("sector")

@@ -128,7 +128,7 @@ def test_a_file_that_is_no_journal_is_said_to_be_none(tmp_path, capsys):
 def test_a_newer_version_is_named(told):
     image = bytearray(Hub().flash.image())
     for sector in range(12):
-        _set_version(image, sector, 2)
+        _set_version(image, sector, 3)
     code, lines, _last = told(bytes(image))
     assert code == 1 and not lines
 
@@ -204,11 +204,11 @@ def test_a_destroyed_sector_of_captures_costs_its_captures():
 
 def test_a_lost_newest_region_is_told():
     hub, image = _long()
-    main = hub.journal._main
-    newest = hub.journal._sectors.sector(1, main.generation)
+    main = hub.journal.main
+    newest = hub.journal.sectors.sector(1, main.generation)
     image[newest * SECTOR : (newest + 1) * SECTOR] = bytes(SECTOR)
     for ahead in range(main.generation + 1, main.ready_end):
-        sector = hub.journal._sectors.sector(1, ahead)
+        sector = hub.journal.sectors.sector(1, ahead)
         image[sector * SECTOR : sector * SECTOR + 64] = bytes(64)
     damaged, found = _findings(image)
     assert "newest region" in found and "new chain" in found["newest region"].cost
@@ -258,9 +258,9 @@ def test_valid_frames_with_rubbish_in_them_do_not_either(told):
     chance = random.Random(3)
     for kind in range(1, 16):
         for size in (0, 1, 5, 17, 40, 100, 300):
-            while hub.journal._main.free_units() < 100:
-                hub.journal._upkeep()._prepare(1, hub.journal._main)
-            hub.journal._main.append(kind, chance.randbytes(size))
-    hub.journal._captures.capture(1, 9, 9, 31, (1 << 40) - 1, 0xFFFFFFFF, 3, b"\xff" * 40)
+            while hub.journal.main.free_units() < 100:
+                hub.journal.upkeep()._prepare(1, hub.journal.main)
+            hub.journal.main.append(kind, chance.randbytes(size))
+    hub.journal.captures.capture(1, 9, 9, 31, (1 << 40) - 1, 0xFFFFFFFF, 3, b"\xff" * 40)
     code, _lines, summary = told(hub.flash.image())
     assert code in (0, 1) and summary["summary"] == "journal"

@@ -123,7 +123,7 @@ class Owner:
     def describe(self):
         """A device said what it is."""
         octets = b"model %d" % self.chance.randrange(5)
-        before = self.journal._index.described
+        before = self.journal.index.described
         number = self.attempt("describe", (before + 1, octets), lambda: self.journal.describe(octets))
         assert number is None or number == 0 or self.told[number] == octets
 
@@ -177,7 +177,7 @@ class Owner:
         elif word == "fix":
             there = journal.fix_at(facts.boot, facts.mono_ms) == facts
         elif word == "describe":
-            there = journal._index.described >= facts[0]
+            there = journal.index.described >= facts[0]
         if there:
             self._now_true(word, facts)
 

@@ -44,7 +44,7 @@ class AnyOrder(RuleBasedStateMachine):
             owner.session()
             for _value in range(count):
                 assert owner.capture(octets), "no room though room was told"
-            assert owner.journal._captures.spare() >= 1, "the reserve sector is for failures"
+            assert owner.journal.captures.spare() >= 1, "the reserve sector is for failures"
 
         self._do(act)
 

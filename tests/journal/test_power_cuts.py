@@ -1,7 +1,10 @@
 """The plug is pulled throughout a short story, in its programs and erases, and again while it recovers."""
 
+import zlib
+
 import pytest
 
+from firmware.journal.frame import CAPTURES, HEAD, MAIN, SECTOR, UNIT, UNITS
 from tests.journal.owner import Owner
 from tools.simulator.nor import Nor, PowerCut
 
@@ -48,7 +51,7 @@ def _until_cut(owner, story):
 
 def _worn(owner):
     """Use the journal until both lanes are about to change their sectors."""
-    lane, main = owner.journal._captures, owner.journal._main
+    lane, main = owner.journal.captures, owner.journal.main
     turn = 0
     while not (main.at > 225 and lane.at > 240):
         turn += 1
@@ -153,3 +156,35 @@ def test_a_format_that_was_cut_once_or_twice_keeps_the_first_readings(erased, se
                 owner.flash.power_on()
             life(owner)
             owner.start()
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("erased", ["ff", "noise"])
+@pytest.mark.parametrize("lane", ["capture", "main"])
+def test_a_torn_unit_that_fits_the_lower_half_of_a_fingerprint_is_not_programmed_again(erased, lane):
+    """Point 66045 of `telehub powercut --exhaustive` with version 1 of the format: half a CRC was all there was."""
+    owner = Owner(8, erased, seed=2)
+    owner.start()
+    for _turn in range(3):
+        owner.session()
+        owner.capture()
+    owner.tidy()
+    journal, flash = owner.journal, owner.flash
+    here = journal.captures if lane == "capture" else journal.main
+    number = CAPTURES if lane == "capture" else MAIN
+    base = journal.sectors.sector(number, here.generation) * SECTOR
+    first = next(unit for unit in range(HEAD, UNITS, 26) if unit >= here.at)  # where this boot would go on
+    segment = flash.octets(base + first * UNIT, 26 * UNIT)
+    wanted, torn = zlib.crc32(segment) & 0xFFFF, owner.chance.randbytes(UNIT)
+    while zlib.crc32(segment[UNIT:], zlib.crc32(torn)) & 0xFFFF != wanted:
+        torn = owner.chance.randbytes(UNIT)
+    flash._cells[base + first * UNIT : base + (first + 1) * UNIT] = torn
+    flash._used[(base + first * UNIT) // UNIT] = 1  # from now on the chip refuses it
+    owner.start()
+    owner.session()
+    assert owner.capture()
+    owner.plan()
+    owner.receipt()
+    owner.check()
+    assert flash.octets(base + first * UNIT, UNIT) == torn

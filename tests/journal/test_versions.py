@@ -1,6 +1,9 @@
 """A newer firmware, an older one after it, and power cuts while the one takes over from the other."""
 
+import gzip
+import json
 import random
+from pathlib import Path
 
 import pytest
 
@@ -8,20 +11,23 @@ from firmware.contracts import PeerError
 from firmware.journal import frame
 from firmware.journal import journal as journal_module
 from firmware.journal.journal import Journal
+from firmware.journal.records import Receipt
 from tests.journal.owner import Owner
 from tools.simulator.journal.drain import drain
 from tools.simulator.nor import Nor, PowerCut
 
+VECTORS = Path(__file__).parent / "vectors"
 
 @pytest.fixture
 def firmware(monkeypatch):
-    """Install the firmware of a version: it writes that one and reads all from `oldest` on."""
+    """Install the firmware of a version: it writes that one and reads all from `oldest` on. First there is 1."""
 
     def install(version, oldest=1):
         monkeypatch.setattr(frame, "VERSION", version)
         monkeypatch.setattr(journal_module, "VERSION", version)
         monkeypatch.setattr(frame, "OLDEST", oldest)
 
+    install(1)
     return install
 
 
@@ -97,13 +103,48 @@ def test_firmware_of_another_version_touches_nothing_and_says_which(firmware, ve
     _turns(owner, 5)
 
 
-def test_a_rotten_version_is_a_rotten_head_and_no_other_version(firmware):
+@pytest.mark.parametrize(("is_of", "mask"), [(1, 2), (1, 3), (2, 1), (2, 3)])
+def test_a_rotten_version_is_a_rotten_head_and_no_other_version(firmware, is_of, mask):
+    """Octet 2 of a head then says 3, 2, 3 or 1."""
     for sector in range(7):
+        firmware(is_of)
         owner = _used()
         if owner.flash.image()[sector * 4096 : sector * 4096 + 2] != b"TJ":
             continue
-        owner.flash.rot(sector * 4096 + 2, 2)
+        owner.flash.rot(sector * 4096 + 2, mask)
+        firmware(2)
         owner.start()
+        _turns(owner, 40)  # every sector is prepared anew
+        assert _versions(owner.flash) == {is_of}, "nobody said that the newer firmware stays"
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("erased", ["ff", "noise"])
+def test_a_journal_of_the_first_release_is_read_and_taken_over(erased):
+    """The image was written by the firmware before there was a version 2 (its journal.py, frame.py and all)."""
+    image = gzip.decompress((VECTORS / f"version1_{erased}.bin.gz").read_bytes())
+    facts = json.loads((VECTORS / f"version1_{erased}.json").read_text())
+    flash = Nor(7, image, erased, seed=11)
+    assert _versions(flash) == {1}
+    journal = Journal(flash, random.Random(1).randbytes)
+    assert not journal.notes
+    assert (journal.boot, journal.chain.hex()) == (facts["boot"] + 1, facts["chain"])
+    assert (journal.next_capture, journal.next_sequence) == (facts["next_capture"], facts["next_sequence"])
+    assert (journal.last_hash.hex(), journal.open_plans()) == (facts["last_hash"], facts["open_plans"])
+    assert journal.pending(999) == facts["pending"] and journal.waiting() == len(facts["waiting"])
+    for number, (boot, visit, value, session) in facts["waiting"].items():
+        capture = journal.read(int(number))
+        assert (capture.boot, capture.visit, capture.value.hex()) == (boot, visit, value)
+        assert journal.session_of(capture).visit == session
+    assert {number: journal.description(int(number)).hex() for number in facts["told"]} == facts["told"]
+    journal.receipt(Receipt(46, 0, 0))  # of the open plan; what no plan names goes the usual way
+    assert drain(journal).envelopes and journal.waiting() == 0
+    for _turn in range(3):
+        _filled(journal)
+        drain(journal)
+    assert 2 in _versions(flash)
+    again = Journal(flash, random.Random(2).randbytes)
+    assert (again.next_capture, again.waiting()) == (journal.next_capture, 0)
 
 
 @pytest.mark.promise("P2")

@@ -14,9 +14,8 @@ SECTOR_OCTETS = 4096
 UNIT_OCTETS = 16
 UNITS = 256
 HEAD_UNITS = 4
-SEGMENT_UNITS = 16
-_HEAD_OCTETS, _HEAD_CRC, _SEGMENTS = 64, 52, 16
-VERSION = 1
+_HEAD_OCTETS, _HEAD_CRC = 64, 52
+VERSIONS = (1, 2)
 CAPTURES, MAIN = 0, 1
 LANES = ("capture", "main")
 _SECTORS_MIN, _SECTORS_MAX = 6, 256
@@ -48,7 +47,17 @@ class Head:
     salt: bytes
     captures: int
     total: int
-    marks: tuple[int, ...]
+    segments: tuple["Segment", ...]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Units that have one fingerprint: the CRC, or of version 1 its lower half, as they read after the erase."""
+
+    first: int
+    end: int
+    mark: int
+    bits: int
 
 
 @dataclass(frozen=True)
@@ -114,10 +123,11 @@ def read(octets: bytes) -> Image:
     if total < _SECTORS_MIN:
         raise NoJournal(f"{len(octets)} octets are too few: a journal has at least {_SECTORS_MIN * SECTOR_OCTETS}")
     heads = [read_head(octets[index * SECTOR_OCTETS :]) for index in range(total)]
-    known = [head for head in heads if head and head.version == VERSION and _fits(head, total)]
+    known = [head for head in heads if head and head.version in VERSIONS and _fits(head, total)]
     if not known:
         newer = {head.version for head in heads if head}
-        raise NoJournal(f"written by version {max(newer)}; this tool reads {VERSION}" if newer else "no sector head")
+        reads = f"this tool reads {VERSIONS[0]} to {VERSIONS[-1]}"
+        raise NoJournal(f"written by version {max(newer)}; {reads}" if newer else "no sector head")
     salt = Counter(head.salt for head in known).most_common(1)[0][0]
     captures = max(3, total * 3 // 8)
     image = Image(salt, captures, total, [])
@@ -125,7 +135,7 @@ def read(octets: bytes) -> Image:
         lane = MAIN if index >= captures else CAPTURES
         if head is None:
             image.sectors.append(Sector(index, lane, 0, ""))
-        elif head.version != VERSION:
+        elif head.version not in VERSIONS:
             image.sectors.append(Sector(index, lane, 0, "newer", version=head.version))
         elif head.salt == salt and _fits(head, total) and _sector_of(head.lane, head.generation, image) == index:
             image.sectors.append(Sector(index, lane, head.generation, "ok", version=head.version))
@@ -139,7 +149,7 @@ def read(octets: bytes) -> Image:
             _without_head(octets, image, sector)
     for sector in image.sectors:
         head = heads[sector.index] if sector.head == "ok" else None
-        sector.gaps = list(_gaps(octets, sector, head.marks if head else ()))
+        sector.gaps = list(_gaps(octets, sector, head.segments if head else ()))
     return image
 
 
@@ -151,7 +161,18 @@ def read_head(octets: bytes) -> Head | None:
     if struct.unpack_from("<I", head, _HEAD_CRC)[0] != crc(head[:_HEAD_CRC]):
         return None
     version, lane, generation, salt, captures, total = struct.unpack_from("<BBI8sHH", head, 2)
-    return Head(version, lane, generation, salt, captures, total, struct.unpack_from(f"<{_SEGMENTS}H", head, 20))
+    return Head(version, lane, generation, salt, captures, total, _segments(version, head))
+
+
+def _segments(version: int, head: bytes) -> tuple[Segment, ...]:
+    if version == 1:  # 16 of 16 units, but for the head's own
+        marks = struct.unpack_from("<16H", head, 20)
+        return tuple(Segment(max(16 * at, HEAD_UNITS), 16 * at + 16, mark, 16) for at, mark in enumerate(marks))
+    if version == 2:  # 10 of 26 units behind the head; the last has 18
+        marks = struct.unpack_from("<8I", head, 20) + struct.unpack_from("<2I", head, 56)
+        firsts = range(HEAD_UNITS, UNITS, 26)
+        return tuple(Segment(at, min(at + 26, UNITS), mark, 32) for at, mark in zip(firsts, marks, strict=True))
+    return ()
 
 
 def _fits(head: Head, total: int) -> bool:
@@ -200,7 +221,7 @@ def _payload(octets: bytes, at: int, unit: int, prefix: int) -> bytes | None:
     return rest[:size] if crc(rest, crc(struct.pack("<BH", unit, size), prefix)) == told else None
 
 
-def _gaps(octets: bytes, sector: Sector, marks: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+def _gaps(octets: bytes, sector: Sector, segments: tuple[Segment, ...]) -> Iterator[tuple[int, int]]:
     """Runs of units that hold no frame and were not left as the erase made them.
 
     Whole segments are told by their fingerprints; of a segment that holds frames too, only what reads 0xFF is surely
@@ -210,12 +231,12 @@ def _gaps(octets: bytes, sector: Sector, marks: tuple[int, ...]) -> Iterator[tup
     for frame in sector.frames:
         used[frame.unit : frame.unit + frame.units] = b"\1" * frame.units
     last = max((frame.unit + frame.units for frame in sector.frames), default=HEAD_UNITS)
-    base, first = sector.index * SECTOR_OCTETS, 0
+    base = sector.index * SECTOR_OCTETS
     touched = bytearray(UNITS)
-    for segment in range(len(marks)):
-        first = max(segment * SEGMENT_UNITS, HEAD_UNITS)
-        end = (segment + 1) * SEGMENT_UNITS
-        clean = crc(octets[base + first * UNIT_OCTETS : base + end * UNIT_OCTETS]) & 0xFFFF == marks[segment]
+    for segment in segments:
+        first, end = segment.first, segment.end
+        now = crc(octets[base + first * UNIT_OCTETS : base + end * UNIT_OCTETS])
+        clean = now % (1 << segment.bits) == segment.mark
         for unit in range(first, end):
             cells = octets[base + unit * UNIT_OCTETS : base + (unit + 1) * UNIT_OCTETS]
             mixed = any(used[first:end])

@@ -52,7 +52,7 @@ def frames() -> list[Figure]:
     """What a capture of 56 octets costs in its lane, and what LittleFS makes of the same octets."""
     flash = Nor(MIB_SECTORS)
     journal = _journal(flash, 1)
-    captures = journal._captures
+    captures = journal.captures
     erases, programmed, heads = 0, 0, captures.ready_end
     for _reading in range(_READINGS):
         before = flash.programmed_octets
@@ -135,7 +135,7 @@ def offline() -> list[Figure]:
     assert journal.waiting() == _DAYS * _A_DAY, journal.waiting()
     for number in range(1, _DAYS * _A_DAY + 1, 97):
         assert journal.session_of(journal.read(number)) is not None
-    sectors = journal._captures.ready_end - 1 + journal._main.ready_end - 1
+    sectors = journal.captures.ready_end - 1 + journal.main.ready_end - 1
     value = sectors * SECTOR / (_DAYS * _A_DAY)
     drained = drain(journal)
     waited_s = max(drained.live_waits_s)

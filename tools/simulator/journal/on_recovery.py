@@ -54,7 +54,7 @@ def boot(flash):
     notes: list[str] = []
     index, sectors = Index(), Sectors(flash)
     captures = CaptureLane(flash, sectors.counts[CAPTURES])
-    main = MainLane(sectors, index, lambda: captures.number)
+    main = MainLane(sectors, index, captures)
     recovery = Recovery(sectors, captures, main, index, notes)
     flash.reads = flash.octets = 0
     assert recovery.run()

@@ -267,7 +267,7 @@ def _on_flash(world: Any) -> Counter:
     if not journal.waiting():
         return found
     addresses = [device.address for device in world.devices]
-    for low, high in journal._index.waiting_ranges(journal.next_capture):
+    for low, high in journal.index.waiting_ranges(journal.next_capture):
         for number in range(low, high):
             try:
                 capture = journal.read(number)

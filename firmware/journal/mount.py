@@ -1,0 +1,83 @@
+"""A boot begins: what flash holds is found, or the partition is formatted; then one record takes this boot's number.
+
+Loaded for this moment: board/passing.py forgets it.
+"""
+
+import struct
+
+from firmware.contracts import Full
+from firmware.journal import records
+from firmware.journal.frame import CAPTURES, HEAD, MAIN, UNITS
+from firmware.journal.heads import prepare
+from firmware.journal.main_lane import UNUSABLE
+from firmware.journal.recovery import Recovery
+
+_SALT_OCTETS = 8
+_CHAIN_OCTETS = 8
+
+
+class Mount:
+    """Makes a journal's parts say what flash says."""
+
+    def __init__(self, journal, sectors, captures, main, index, random_octets):
+        self._journal = journal
+        self._sectors = sectors
+        self._captures = captures
+        self._main = main
+        self._index = index
+        self._random = random_octets
+
+    def run(self):
+        """Mount or format, and begin a boot; return (generation, number, unit) of the last capture."""
+        index, main, captures, journal = self._index, self._main, self._captures, self._journal
+        recovery = Recovery(self._sectors, captures, main, index, journal.notes)
+        if not recovery.run():
+            self._format()
+        elif not recovery.newest:
+            main.begin(self._prepare_first(MAIN, main), HEAD)  # no record is left in the main lane
+        if recovery.damaged():
+            self._new_chain()
+        if captures.number < index.number:  # the capture lane's newest region is lost
+            first, captures.number = captures.number, index.number
+            journal.lost(first, captures.number)
+        index.number = captures.number
+        while main.spare() < 1 and journal.upkeep().main_step():
+            pass  # where to go when this one refuses
+        boot = index.boot + 1
+        journal.append(records.KIND_BOOT, struct.pack("<II", boot, captures.number), 0)
+        index.boot = captures.boot = boot
+        while captures.spare() < 1 and journal.upkeep().capture_step():
+            pass  # a first sector and the reserve
+        return recovery.last
+
+    def _format(self):
+        self._journal.notes.append("formatted")
+        # A format that was cut goes on with its salt, for all sectors have the same; what it prepared is passed over.
+        self._sectors.salt = self._sectors.salt or bytes(self._random(_SALT_OCTETS))
+        captures = self._captures
+        captures.generation, captures.at = captures.ready_end - 1, UNITS
+        self._index.chain = bytes(self._random(_CHAIN_OCTETS))
+        self._prepare_first(CAPTURES, captures)
+        self._main.begin(self._prepare_first(MAIN, self._main), HEAD)
+        chain = records.Chain(self._index.chain, bytes(_CHAIN_OCTETS), 0, 0, False)
+        self._journal.append(records.KIND_CHAIN, records.pack_chain(chain), 0)
+
+    def _prepare_first(self, lane, owner):
+        """Prepare two sectors of a lane that has nothing to keep, and return the first of them."""
+        good = []
+        for generation in range(owner.ready_end, owner.ready_end + owner.count):
+            if prepare(self._sectors, lane, generation):
+                good.append(generation)
+            start = HEAD if good[-1:] == [generation] else UNUSABLE
+            owner.hand_over(generation, self._sectors.prefix(lane, generation), start)
+            if len(good) == 2:
+                return good[0]
+        raise Full
+
+    def _new_chain(self):
+        index = self._index
+        before = index.chain if len(index.chain) == _CHAIN_OCTETS else bytes(_CHAIN_OCTETS)
+        last = max(index.number, self._captures.number) - 1
+        chain = records.Chain(bytes(self._random(_CHAIN_OCTETS)), before, last, index.sequence, True)
+        self._journal.append(records.KIND_CHAIN, records.pack_chain(chain), 0)
+        index.new_chain(chain)
