@@ -101,6 +101,8 @@ class Hub:
         self._promises: "dict[str, int]" = {}
         self.radio.keep = self.listening.keep
         self.radio.may_pair = self.window_open
+        if "worn" in self.journal.notes:
+            self.needs_help("worn")  # nothing new can be kept until somebody brings another hub
 
     # -- what the loops ask each other ---------------------------------------------------------------------
 

@@ -145,6 +145,10 @@ class Index:
         if len(self.plans) >= OPEN_PLANS_MAX or (ranges + len(plan.captures) > RANGES_MAX and not lone):
             raise Full
 
+    def saw_boot(self, boot):
+        """Something says that there was this boot: one whose own record the chip refused is known by that alone."""
+        self.boot = max(self.boot, boot)
+
     def add_plan(self, place, plan, described):
         """A plan record: a new one, or an open one that was moved."""
         entry = OpenPlan(place, plan.sequence).fill(plan, described)

@@ -11,6 +11,8 @@ from firmware.journal.main_lane import MainLane
 class Known:
     """Both lanes, the index of what they add up to, and questions about it."""
 
+    boot = 0  # this one's number, once it has begun
+
     def __init__(self, flash):
         self.index = Index()
         self.sectors = Sectors(flash)

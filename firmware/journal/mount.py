@@ -29,12 +29,28 @@ class Mount:
 
     def run(self):
         """Mount or format, and begin a boot; return (generation, number, unit) of the last capture."""
+        index, captures, journal = self._index, self._captures, self._journal
+        recovery = Recovery(self._sectors, captures, self._main, index, journal.notes)
+        found = recovery.run()
+        index.boot += 1
+        captures.boot = index.boot
+        try:
+            if not found:
+                self._format()
+            elif not recovery.newest:
+                self._begin_main()  # no record is left in the main lane
+            self._begin(recovery)
+        except (Full, OSError):
+            # No sector of the main lane takes a record. What is kept can be read and told, nobody is visited, and what
+            # a device sends all the same is kept as long as the capture lane has room.
+            self._worn()
+        while captures.spare() < 1 and journal.upkeep().capture_step():
+            pass  # a first sector and the reserve
+        return recovery.last
+
+    def _begin(self, recovery):
+        """Go on in the main lane where it ends, and write down that this boot's number is taken."""
         index, main, captures, journal = self._index, self._main, self._captures, self._journal
-        recovery = Recovery(self._sectors, captures, main, index, journal.notes)
-        if not recovery.run():
-            self._format()
-        elif not recovery.newest:
-            main.begin(self._prepare_first(MAIN, main), HEAD)  # no record is left in the main lane
         if recovery.damaged():
             self._new_chain()
         if captures.number < index.number:  # the capture lane's newest region is lost
@@ -43,12 +59,7 @@ class Mount:
         index.number = captures.number
         while main.spare() < 1 and journal.upkeep().main_step():
             pass  # where to go when this one refuses
-        boot = index.boot + 1
-        journal.append(records.KIND_BOOT, struct.pack("<II", boot, captures.number), 0)
-        index.boot = captures.boot = boot
-        while captures.spare() < 1 and journal.upkeep().capture_step():
-            pass  # a first sector and the reserve
-        return recovery.last
+        journal.append(records.KIND_BOOT, struct.pack("<II", index.boot, captures.number), 0)
 
     def _format(self):
         self._journal.notes.append("formatted")
@@ -57,13 +68,14 @@ class Mount:
         captures = self._captures
         captures.generation, captures.at = captures.ready_end - 1, UNITS
         self._index.chain = bytes(self._random(_CHAIN_OCTETS))
-        self._prepare_first(CAPTURES, captures)
-        self._main.begin(self._prepare_first(MAIN, self._main), HEAD)
+        if not self._prepare_first(CAPTURES, captures):
+            self._worn()
+        self._begin_main()
         chain = records.Chain(self._index.chain, bytes(_CHAIN_OCTETS), 0, 0, False)
         self._journal.append(records.KIND_CHAIN, records.pack_chain(chain), 0)
 
     def _prepare_first(self, lane, owner):
-        """Prepare two sectors of a lane that has nothing to keep, and return the first of them."""
+        """Prepare two sectors of a lane that has nothing to keep, and return the first of them; 0 when none is good."""
         good = []
         for generation in range(owner.ready_end, owner.ready_end + owner.count):
             if prepare(self._sectors, lane, generation):
@@ -71,8 +83,18 @@ class Mount:
             start = HEAD if good[-1:] == [generation] else UNUSABLE
             owner.hand_over(generation, self._sectors.prefix(lane, generation), start)
             if len(good) == 2:
-                return good[0]
-        raise Full
+                break
+        return good[0] if good else 0
+
+    def _begin_main(self):
+        generation = self._prepare_first(MAIN, self._main)
+        if not generation:
+            raise Full
+        self._main.begin(generation, HEAD)
+
+    def _worn(self):
+        if "worn" not in self._journal.notes:
+            self._journal.notes.append("worn")
 
     def _new_chain(self):
         index = self._index

@@ -131,11 +131,14 @@ class Recovery:
             index.new_chain(records.unpack_chain(body))
         elif kind == records.KIND_BOOT:
             boot, number = struct.unpack_from("<II", body, 0)
-            index.boot, index.number = max(index.boot, boot), max(index.number, number)
+            index.saw_boot(boot)
+            index.number = max(index.number, number)
         elif kind in (records.KIND_SESSION, records.KIND_OLD_SESSION):
             self._apply_session(generation, place, kind, body)
         elif kind == records.KIND_FIX:
-            index.add_fix(place, records.unpack_fix(body), None)
+            fix = records.unpack_fix(body)
+            index.saw_boot(fix.boot)
+            index.add_fix(place, fix, None)
         elif kind == records.KIND_DESCRIPTION:
             index.add_description(place, body[0] | body[1] << 8)
         elif kind == records.KIND_PLAN:
@@ -158,6 +161,7 @@ class Recovery:
 
     def _apply_session(self, generation, place, kind, body):
         session, low, middle, high = records.unpack_session(body)
+        self._index.saw_boot(session.boot)
         self._index.number = max(self._index.number, middle)
         if kind == records.KIND_SESSION:
             self._index.sessions[session.device] = place
@@ -192,6 +196,7 @@ class Recovery:
                 if number >= lane.number:
                     lane.number = number + 1
                     self.last = (newest, number, unit)
+                    self._index.saw_boot(payload[11] | payload[12] << 8 | payload[13] << 16)
                 end = unit + units_for(len(payload))
             lane.at = first_clean(sectors, CAPTURES, newest, end)
             lane.set_prefix(newest, sectors.prefix(CAPTURES, newest))

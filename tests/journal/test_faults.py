@@ -6,8 +6,9 @@ import pytest
 
 from firmware.contracts import Full, OutOfTurn
 from firmware.journal.journal import Journal
-from firmware.journal.records import Plan, Receipt, Session
+from firmware.journal.records import Fix, Plan, Receipt, Session
 from tests.journal.owner import Owner
+from tools.inspect import journal_state
 from tools.simulator.nor import Nor, PowerCut
 
 
@@ -468,7 +469,7 @@ def test_sector_by_sector_wears_out_and_nothing_that_was_kept_is_lost(sectors, e
     for count in range(sectors):
         owner.flash.worn = frozenset(order[:count])
         if len(set(range(owner.journal.sectors.counts[0], sectors)) - owner.flash.worn) < 2:
-            break  # with no two sectors of the main lane no boot has a number of its own: the hub takes nothing
+            break  # a lane of one sector does not turn
         kept.append(0)
         for turn in range(40):
             if turn % 20 == 19:
@@ -479,3 +480,77 @@ def test_sector_by_sector_wears_out_and_nothing_that_was_kept_is_lost(sectors, e
             owner.receipt()
             owner.tidy()
     assert kept[: sectors // 3] == [80] * (sectors // 3) and len(kept) > sectors // 2
+
+
+@pytest.mark.promise("P2", "P11")
+@pytest.mark.parametrize("erased", ["ff", "noise"])
+@pytest.mark.parametrize("good", [0, 1])
+def test_a_hub_whose_main_lane_is_worn_out_starts_and_says_so_and_keeps_what_comes(erased, good):
+    """It could not start, and what it had kept could be read by a technician alone."""
+    owner = Owner(11, erased, seed=4)
+    owner.flash = _Worn(11, erased=erased, seed=4)
+    owner.start()
+    for _turn in range(12):
+        owner.session()
+        assert owner.capture()
+    owner.plan()
+    main = range(owner.journal.sectors.counts[0], 11)
+    owner.flash.worn = frozenset(main[good:])
+    for _turn in range(200):  # until nothing more fits
+        owner.session()
+        owner.tidy()
+    kept, boots = dict(owner.kept), set()
+    for _boot in range(20):
+        journal = Journal(owner.flash, owner.chance.randbytes)
+        boots.add(journal.boot)
+        if "worn" not in journal.notes:
+            continue
+        assert not journal.may_visit(), "a device keeps what it has"
+        assert journal.chain == owner.chain and journal.open_plans() == [1] and journal.read_plan(1) == owner.plans[1]
+        number = journal.next_capture
+        assert journal.capture(1, 1, 10, 3, 77, 1_800_000_000, 1, b"all the same") == number
+        kept[number] = (journal.boot, 1, b"all the same")
+        for number, (boot, visit, value) in kept.items():
+            capture = journal.read(number)
+            assert (capture.boot, capture.visit, capture.value) == (boot, visit, value)
+        assert journal.waiting() == len(kept)
+        for _step in range(100):
+            if not journal.tidy():
+                break
+        else:
+            raise AssertionError("tidying never ends")
+    assert len(boots) == 20, "no boot has another's number"
+    assert "worn" in journal.notes
+    assert journal_state.read(owner.flash.image()).state.boot == max(boots)
+
+
+@pytest.mark.promise("P11")
+@pytest.mark.parametrize("lane", ["capture", "main", "both"])
+def test_a_chip_that_was_never_any_good_is_told_and_starts(lane):
+    flash = _Worn(11)
+    flash.worn = frozenset({"capture": range(4), "main": range(4, 11), "both": range(11)}[lane])
+    for _boot in range(3):
+        journal = Journal(flash, random.Random(3).randbytes)
+        assert {"worn", "sector"} & set(journal.notes)
+        assert (journal.room() > 0) == (lane == "main")
+        assert not journal.may_visit() or journal.room() < journal.needed(1, 19)
+
+
+@pytest.mark.promise("P5")
+def test_a_boot_that_the_chip_refused_to_write_down_is_no_other_boot():
+    """The chip refused for a moment; what was kept in that boot says its number, and the next one has another."""
+    for what in ("capture", "session", "fix"):
+        flash, journal = _journal(8)
+        flash.refuse_program(40)
+        flash.refuse_erase(30)
+        journal = Journal(flash, random.Random(2).randbytes)
+        assert journal.notes == ["worn"], journal.notes
+        flash.refuse_program(0)
+        flash.refuse_erase(0)
+        if what == "capture":
+            _capture(journal)
+        elif what == "session":
+            journal.session(_session(1, journal.boot))
+        else:
+            journal.fix(Fix(journal.boot, 5, 1_800_000_000, 1, 20))
+        assert _again(flash).boot == journal.boot + 1, what

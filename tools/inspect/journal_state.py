@@ -107,8 +107,9 @@ def read(image_octets: bytes) -> Journal:
     _read_captures(journal)
     _read_records(journal)
     _replay(journal)
-    for number in journal.captures:
+    for number, capture in journal.captures.items():
         journal.state.next_capture = max(journal.state.next_capture, number + 1)
+        journal.state.boot = max(journal.state.boot, capture["boot"])
     _judge(journal)
     return journal
 
@@ -176,8 +177,10 @@ def _apply(state: State, record: dict[str, Any], by_place: dict[int, dict[str, A
         state.boot = max(state.boot, record["boot"])
         state.next_capture = max(state.next_capture, record["next_capture"])
     elif kind == "session":
+        state.boot = max(state.boot, record["boot"])
         state.next_capture = max(state.next_capture, record["middle"])
     elif kind == "fix":
+        state.boot = max(state.boot, record["boot"])
         state.fixes[record["boot"], record["mono_ms"]] = record
     elif kind == "description":
         state.descriptions[record["number"]] = record["octets"]

@@ -5,8 +5,10 @@ from contextlib import nullcontext
 
 import pytest
 
+from firmware.journal import recovery
 from firmware.journal.finder import Finder
 from firmware.journal.frame import HEAD, SECTOR, UNIT, Sectors, frame
+from firmware.journal.heads import read_head
 from firmware.journal.index import Index
 from firmware.journal.journal import Journal
 from firmware.sealing import Sealing
@@ -98,7 +100,7 @@ def _points_in(worker, doing, how, month_index=0, count=12):
 
 @pytest.mark.parametrize("month_index", [0, 1], ids=["ff", "noise"])
 def test_a_boot_that_goes_on_where_something_was_torn_is_stuck(worker, monkeypatch, month_index):
-    monkeypatch.setattr(Sectors, "first_clean", lambda _self, _lane, _generation, unit: unit)
+    monkeypatch.setattr(recovery, "first_clean", lambda _sectors, _lane, _generation, unit: unit)
     assert _tally(worker, _points_in(worker, "session", "prefix", month_index)).stuck
 
 
@@ -156,7 +158,7 @@ def test_what_is_remembered_of_sectors_changes_nothing(worker, monkeypatch):
 def test_frames_are_the_same_whether_remembered_or_not(erased):
     chip = month(5, erased)
     sectors, wrote = Sectors(chip), Sectors(chip)
-    wrote.salt = sectors.salt = wrote.read_head(0)[2]
+    wrote.salt = sectors.salt = read_head(wrote, 0)[2]
     places = [(lane, generation, unit) for lane in (0, 1) for generation in range(1, 40) for unit in (HEAD, 9, 77)]
 
     def seen():

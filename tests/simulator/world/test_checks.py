@@ -71,10 +71,10 @@ def test_a_reading_that_nobody_took_is_seen(monkeypatch):
 def test_a_number_that_comes_again_with_another_content_is_seen(monkeypatch):
     begin = Journal._begin
 
-    def forgetting(self):
-        begin(self)
-        if self._index.sequence > 2:
-            self._index.sequence -= 1
+    def forgetting(self, random_octets):
+        begin(self, random_octets)
+        if self.index.sequence > 2:
+            self.index.sequence -= 1
 
     monkeypatch.setattr(Journal, "_begin", forgetting)
     assert "P5" in _promises(_broken("brown_out", days=6.0))
