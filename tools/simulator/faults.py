@@ -2,7 +2,7 @@
 
 A class says how often it strikes and how long it lasts; its parameters are drawn from the run's own chance, so that a
 seed and a list of classes are the whole of a run. Who can inject it: tools/simulator/world/inject.py in the fast world,
-tools/simulator/campaign/twin.py on the twin.
+tools/simulator/campaign/twin_strikes.py on the twin.
 """
 
 from collections.abc import Callable
