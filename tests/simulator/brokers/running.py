@@ -5,6 +5,7 @@ import contextlib
 import queue
 import ssl
 import threading
+import time
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -13,6 +14,7 @@ from tools.simulator.air.clock import VirtualLoop
 from tools.simulator.air.net import Net
 from tools.simulator.brokers import access, bridge, embedded
 from tools.simulator.brokers.mosquitto import Mosquitto
+from tools.simulator.brokers.rabbitmq import Rabbit
 from tools.technician import ca
 
 HUB, OTHER = "24d7eb0a1b2c", "24d7eb0a1b2d"
@@ -28,6 +30,11 @@ def running(kind):
     """The port of a broker of this kind."""
     if kind == "mosquitto":
         with Mosquitto(BROKER, AUTHORITY) as broker:
+            yield broker.port
+        return
+    if kind == "rabbitmq":
+        with Rabbit(BROKER, AUTHORITY, [OTHER]) as broker:
+            broker.add(HUB)
             yield broker.port
         return
     loop = VirtualLoop()
@@ -83,7 +90,15 @@ class Client:
         return self
 
     def publish(self, topic, payload):
-        self._paho.publish(topic, payload, qos=1).wait_for_publish(_WAIT_S)
+        said = self._paho.publish(topic, payload, qos=1)
+        ends_s = time.monotonic() + _WAIT_S
+        while not said.is_published() and not self.lost.is_set():  # one that hangs up on what is forbidden
+            assert time.monotonic() < ends_s
+            time.sleep(0.01)
+
+    def dropped(self):
+        """Whether the broker hung up."""
+        return self.lost.is_set()
 
     def subscribe(self, topics):
         self._paho.subscribe(topics, qos=1)

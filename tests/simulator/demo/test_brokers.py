@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 
 from tests.simulator.demo.demo import RUN_S_MAX, demo, run_json
+from tools.backend.servers.rabbitmq import RabbitMQ
 from tools.host import parts
 from tools.simulator.brokers import kit, mosquitto
 from tools.simulator.demo import choice
@@ -63,17 +65,48 @@ async def a_morning(home):
     await home.until(home.connected, 900, "the hub is back")
 
 
-@PARTS
+@contextmanager
+def mosquitto_of(folder, _port):
+    """As its owner would start it: with the kit's mosquitto.conf and nothing else."""
+    command = [parts.need("mosquitto"), "-c", str(folder / "mosquitto.conf")]
+    broker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        broker.terminate()
+        assert broker.wait(10) is not None
+
+
+@contextmanager
+def rabbitmq_of(folder, port):
+    """With the kit's rabbitmq.conf, and a door for AMQP on loopback."""
+
+    class OfKit(RabbitMQ):
+        def configure(self, own):
+            self.ports["mqtt"] = port
+            told = (folder / "rabbitmq.conf").read_text().replace("listeners.tcp = none\n", "", 1)
+            (own / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.ports['amqp']}\n{told}")
+
+    with OfKit():
+        yield
+
+
+@pytest.mark.needs("micropython", "library")
 @LONG
 @pytest.mark.promise("P10")
-def test_a_broker_of_ones_own_is_served_by_the_kit_that_was_made_for_it(tmp_path):
-    """Mosquitto, started as its owner would: with the kit's mosquitto.conf and nothing else."""
-    url = f"mqtts://127.0.0.1:{mosquitto._free_port()}"
+@pytest.mark.parametrize(
+    "owners",
+    [
+        pytest.param(mosquitto_of, marks=pytest.mark.needs("mosquitto")),
+        pytest.param(rabbitmq_of, marks=pytest.mark.needs("rabbitmq")),
+    ],
+)
+def test_a_broker_of_ones_own_is_served_by_the_kit_that_was_made_for_it(tmp_path, owners):
+    port = mosquitto._free_port()
+    url = f"mqtts://127.0.0.1:{port}"
     kit.prepare(tmp_path, url)
-    command = [parts.need("mosquitto"), "-c", str(tmp_path / "mosquitto.conf")]
-    broker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     screen = Silent()
-    try:
+    with owners(tmp_path, port):
         with choice.chosen(url, tmp_path, 3) as chosen:
             home = Home(3, "telehjerte", screen, chosen)
             try:
@@ -81,9 +114,6 @@ def test_a_broker_of_ones_own_is_served_by_the_kit_that_was_made_for_it(tmp_path
                 counts = home.counts()
             finally:
                 home.close()
-    finally:
-        broker.terminate()
-        assert broker.wait(10) is not None
     assert [(row.taken, row.kept, row.delivered) for row in counts] == [(2, 2, 2), (2, 2, 2)]
     assert screen.said.count("the hub is cut off from the broker, which is not ours to restart") == 2
 
@@ -98,6 +128,7 @@ def test_a_broker_that_is_not_there_is_a_missing_part_and_its_kit_is_made(tmp_pa
     assert url in said["error"]
     assert f"{keys}/mosquitto.conf" in said["hint"]
     made = {"ca.pem", "ca.key", "broker.pem", "broker.key", "backend.pem", "backend.key", "acl", "mosquitto.conf"}
+    made |= {"rabbitmq.conf", "definitions.json", "rabbitmq-add-hub"}
     assert {path.name for path in keys.iterdir()} == made
     assert all((keys / f"{name}.key").stat().st_mode & 0o077 == 0 for name in ("ca", "broker", "backend"))
     before = {path.name: path.read_bytes() for path in keys.iterdir()}

@@ -52,15 +52,19 @@ class RabbitMQ:
 
     def __enter__(self) -> "RabbitMQ":
         folder = Path(self._folder.name)
-        (folder / "rabbitmq.conf").write_text(_CONFIG.format(**self.ports))
+        self.configure(folder)
         (folder / "plugins").write_text("[rabbitmq_mqtt].\n")
         self.start()
         return self
 
-    def start(self) -> None:
-        """Start it (again), and return when both doors are open."""
+    def configure(self, folder: Path) -> None:
+        """Write rabbitmq.conf and what it names."""
+        (folder / "rabbitmq.conf").write_text(_CONFIG.format(**self.ports))
+
+    def env(self) -> dict[str, str]:
+        """What the node, and rabbitmqctl, must know to be this one."""
         folder = Path(self._folder.name)
-        env = {
+        return {
             **os.environ, "HOME": str(folder), "RABBITMQ_NODENAME": f"telehub{self.ports['amqp']}@localhost",
             "RABBITMQ_MNESIA_BASE": str(folder / "data"), "RABBITMQ_LOG_BASE": str(folder / "log"),
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"), "RABBITMQ_CONF_ENV_FILE": os.devnull,
@@ -69,6 +73,10 @@ class RabbitMQ:
             "ERL_EPMD_ADDRESS": _LOOPBACK,
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _QUIETLY,
         }  # fmt: skip
+
+    def start(self) -> None:
+        """Start it (again), and return when both doors are open."""
+        folder, env = Path(self._folder.name), self.env()
         with (folder / "out").open("ab") as out:
             self._process = subprocess.Popen(
                 [self._server], env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True

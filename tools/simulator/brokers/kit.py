@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tools.backend.service import CLIENT, parse_broker
 from tools.host.output import WrongUse
 from tools.simulator.air.net_home import BROKER_NAME
-from tools.simulator.brokers import access, mosquitto
+from tools.simulator.brokers import access, mosquitto, rabbitmq
+from tools.simulator.house import HUB
 from tools.technician.ca import Authority, Identity
 
 
@@ -38,6 +39,8 @@ def prepare(folder: Path, url: str) -> Authority:
         if not (folder / "mosquitto.conf").exists():
             port = parse_broker(url)[1]
             mosquitto.write_config(folder / "mosquitto.conf", mosquitto.settings(folder.resolve(), port))
+        if not (folder / "rabbitmq.conf").exists():
+            rabbitmq.write_kit(folder, parse_broker(url)[1], HUB)
     except OSError as error:
         raise WrongUse(f"{folder} cannot be used: {error.strerror}", "--broker-keys DIR, a folder of yours") from None
     return authority
