@@ -36,7 +36,7 @@ campaign: set-up ## a thousand months at home with everything going wrong (ARGS=
 mutants: set-up ## break each protective line, and see which tests say so (ARGS="journal --survivors")
 	@.venv/bin/python -m tools.host.mutants $(ARGS)
 
-fuzz: set-up ## random octets, led by coverage, through every decoder (ARGS="--seconds 600")
+fuzz: set-up ## octets led by coverage, through whatever reads a stranger's (ARGS="--target mqtt --runs 1000000")
 	@.venv/bin/python -m tools.host.fuzz $(ARGS)
 
 kills: set-up ## kill -9 on the road to FUT, 500 times (ARGS="--kills 50 --seed 7")

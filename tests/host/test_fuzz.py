@@ -1,5 +1,6 @@
 """What `make fuzz` runs on each value, with no fuzzer needed; and the fuzzer itself, where there is one."""
 
+import importlib
 import subprocess
 import sys
 from random import Random
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 import drivers
 from drivers import blood_pressure, thermometer
 from tests.drivers import pure_decode, pure_profiles
-from tools.host import fuzz
+from tools.host import fuzz, fuzz_trust
 from tools.host.interpreters import ROOT
 
 TARGETS = fuzz.targets()
@@ -90,7 +91,8 @@ def test_without_the_fuzzer_it_says_what_is_missing():
 
 @pytest.mark.needs("atheris")
 def test_the_fuzzer_runs_and_finds_a_fault(tmp_path):
-    command = [sys.executable, "-m", "tools.host.fuzz", "--seconds", "2", "--corpus", str(tmp_path / "corpus")]
+    command = [sys.executable, "-m", "tools.host.fuzz", "--target", "decoders", "--seconds", "2"]
+    command += ["--corpus", str(tmp_path / "corpus")]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert "stat::number_of_executed_units" in ran.stderr
@@ -106,3 +108,70 @@ def test_the_fuzzer_runs_and_finds_a_fault(tmp_path):
     assert ran.returncode != 0
     assert "Uncaught Python exception" in ran.stdout
     assert list(tmp_path.glob("crash-*"))  # the octets that did it
+
+
+# -- what is believed ---------------------------------------------------------------------------------------
+
+MUTATED = 2500
+
+
+@pytest.fixture(scope="module")
+def trust():
+    return {name: made() for name, made in fuzz_trust.TARGETS.items()}
+
+
+@pytest.mark.promise("P10", "P11")
+@pytest.mark.parametrize("name", fuzz_trust.TARGETS)
+def test_mutated_letters_are_refused_and_never_crash(trust, name):
+    target, chance = trust[name], Random(20261125)
+    assert target.seeds and not any(target(octets) for octets in target.seeds)
+    for _ in range(MUTATED):
+        octets = bytearray(chance.choice(target.seeds))
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(octets))
+            how = chance.randrange(4)
+            if how == 0:
+                octets[at] ^= 1 << chance.randrange(8)
+            elif how == 1:
+                octets[at] = chance.choice(b"\x00\x01\x7f\x80\x9f\xbf\xf6\xf7\xfb\xff")
+            elif how == 2:
+                del octets[at : at + chance.randint(1, 8)]
+            else:
+                octets[at:at] = octets[: chance.randint(1, 9)]
+            octets = octets or bytearray(1)
+        assert not target(bytes(octets)), octets.hex()
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "function", "careless"),
+    [
+        ("envelope", "tools.inspect.envelope", "authenticate", lambda message, lookup: None),
+        ("receipt", "firmware.seal.mac0", "equal", lambda one, other: True),
+        ("mqtt", "firmware.uplink.packets", "publish", lambda flags, body: (body, 0, body)),
+        ("certificate", "firmware.uplink.certificate", "_time", lambda octets, at: ((1, 2), at)),
+    ],
+)
+def test_a_reader_that_believes_too_much_is_seen(trust, monkeypatch, name, module, function, careless):
+    target = trust[name]
+    monkeypatch.setattr(importlib.import_module(module), function, careless)
+    assert any(map(target, target.seeds)) or any(
+        target(octets[:at] + bytes((octets[at] ^ 1,)) + octets[at + 1 :])
+        for octets in target.seeds
+        for at in range(1, len(octets))
+    )
+
+
+def test_a_request_for_another_name_is_seen(trust, monkeypatch):
+    from tools.technician import ca
+
+    monkeypatch.setattr(ca, "check_request", lambda octets, hub: None)
+    assert trust["request"](trust["request"].seeds[1])
+
+
+@pytest.mark.needs("atheris")
+def test_the_fuzzer_runs_on_what_is_believed(tmp_path):
+    command = [sys.executable, "-m", "tools.host.fuzz", "--target", "mqtt", "--runs", "3000"]
+    command += ["--corpus", str(tmp_path / "c")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert "number_of_executed_units: 3000" in ran.stderr

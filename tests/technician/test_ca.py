@@ -32,6 +32,9 @@ def request(key, name=HUB, *, tampered=False):
     return octets
 
 
+CHANGED = request(ec.derive_private_key(7, ec.SECP256R1()))
+
+
 def verifier(authority, now=NOW):
     return PolicyBuilder().store(Store([authority.identity.certificate])).time(now)
 
@@ -86,6 +89,10 @@ def test_a_hubs_request_becomes_a_certificate_for_its_own_key_and_for_clients_al
             "request signature",
         ),
         (request(ec.generate_private_key(ec.SECP384R1())), "request key"),
+        # Found by `make fuzz`: a curve that nobody has, version 36, a name of bits
+        (CHANGED.replace(b"\xce\x3d\x03\x01\x07", b"\xce\x3d\x03\x01\x70"), "request malformed"),
+        (CHANGED.replace(b"\x02\x01\x00\x30", b"\x02\x01\x24\x30", 1), "request malformed"),
+        (CHANGED.replace(b"\x55\x04\x03\x0c", b"\x55\x04\x03\x03", 1), "request malformed"),
     ],
 )
 def test_a_request_that_is_not_this_hubs_is_refused(authority, octets, reason):

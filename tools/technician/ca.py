@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -220,7 +221,7 @@ def check_request(request_der: bytes, hub: str) -> ec.EllipticCurvePublicKey:
         kinds = [attribute.oid for attribute in request.subject]
         public = request.public_key()
         signed = request.is_signature_valid
-    except ValueError as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:  # `make fuzz` found each
         raise PeerError("request malformed") from error
     if not signed:
         raise PeerError("request signature")
