@@ -38,13 +38,13 @@ def keys_in(folder, authority=AUTHORITY):
 class Process:
     """`telehub backend --json`."""
 
-    def __init__(self, broker, folder, *more):
+    def __init__(self, broker, folder, *more, database=None):
         env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tools/host/cpython")))}
         options = [
             "--broker",
             broker,
             "--database",
-            str(folder / "store.db"),
+            database or str(folder / "store.db"),
             "--keys",
             str(folder),
             "--json",
@@ -228,5 +228,5 @@ def test_a_letter_that_finds_a_fault_of_ours_costs_its_own_answer_only():
         (HUB, "up", b"fault"),
         (HUB, "up", hub.seal(Pressure(minute=1))),
     ]
-    assert len(service.take([*letters, (HUB, "health", b""), (HUB, "health", b"gone")])) == 2
+    assert len(service.desks.take([*letters, (HUB, "health", b""), (HUB, "health", b"gone")])) == 2
     assert any("ZeroDivisionError" in line for line in log)

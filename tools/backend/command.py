@@ -2,13 +2,16 @@
 
 import asyncio
 import signal
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from tools.backend.amqp import BadQueue, QueueService, is_queue
 from tools.backend.fut.forward import BadForward, Forwarder
 from tools.backend.health import HealthDesk
 from tools.backend.keys import KeyProblem, Keyring
@@ -16,15 +19,18 @@ from tools.backend.receiver import Outcome, Receiver
 from tools.backend.service import BadBroker, Service, parse_broker, tls_context
 from tools.backend.store import Store, StoreProblem
 from tools.backend.web.serve import PageServer
+from tools.backend.workers import WORKERS_MAX, Workers, end_with_parent
 from tools.host.output import MissingPart, Output, WrongUse
 
 
 def command(
-    broker: Annotated[str, typer.Option(help="mqtts://host[:port]; mqtt:// is without TLS")],
+    broker: Annotated[str, typer.Option(help="mqtts://HOST, or amqps://HOST for a queue; mqtt, amqp: without TLS")],
     database: Annotated[str, typer.Option(help="a file, sqlite:///file, or postgresql://host/name")],
     keys: Annotated[Path, typer.Option(help="platform-receipt.jwk, hubs/, ca.pem, backend.pem, backend.key")],
     fut: Annotated[Path | None, typer.Option(help="send on to FUT, as this file says (fut/forward.py)")] = None,
     page: Annotated[str, typer.Option(help="HOST:PORT of the live page; it asks for no login")] = "",
+    workers: Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="processes that share the letters")] = 1,
+    worker: Annotated[int, typer.Option(min=0, max=WORKERS_MAX, hidden=True)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False,
 ) -> int:
     """Receive envelopes from a broker, store them, answer with receipts, until it is told to stop."""
@@ -32,18 +38,21 @@ def command(
     tally = _Tally(output)
     with ExitStack() as stack:
         try:
-            secure = parse_broker(broker)[2]
+            secure = broker.startswith("amqps://") if is_queue(broker) else parse_broker(broker)[2]
             keyring = Keyring.open(keys)
             store = Store(database)
-        except BadBroker as problem:
+            stack.callback(store.close)
+            tls = tls_context(keys, worker) if secure else None
+            make = QueueService if is_queue(broker) else partial(Service, worker=worker)
+            service = make(
+                broker, Receiver(store, keyring, tally.count), HealthDesk(store, keyring), tls=tls, log=output.log
+            )
+        except (BadBroker, BadQueue) as problem:
             raise WrongUse(str(problem), "--broker mqtts://host") from problem
         except KeyProblem as problem:
             raise MissingPart("the platform's receipt key", str(problem)) from problem
         except StoreProblem as problem:
             raise WrongUse(str(problem), "--database FILE") from problem
-        stack.callback(store.close)
-        try:
-            tls = tls_context(keys) if secure else None
         except OSError as problem:  # ssl's errors are OSErrors
             raise MissingPart("the platform's TLS identity", f"{keys}: {problem}") from problem
         if fut is not None:
@@ -54,10 +63,15 @@ def command(
         if page:
             url = stack.enter_context(PageServer(database, *_address(page))).url
             output.log(f"page: {url}")
-        service = Service(
-            broker, Receiver(store, keyring, tally.count), HealthDesk(store, keyring), tls=tls, log=output.log
-        )
-        asyncio.run(_until_told(service))
+        if worker:
+            end_with_parent()
+        if workers > 1:
+            arguments = ["--broker", broker, "--database", database, "--keys", str(keys)]
+            Workers(workers, arguments, tally.hear, output.log).run(_stop_event())
+        elif isinstance(service, QueueService):
+            service.run(_stop_event())
+        else:
+            asyncio.run(_until_told(service))
     return output.summary("backend", True, None, **tally.totals)
 
 
@@ -76,18 +90,33 @@ class _Tally:
                 "repeats" if outcome.repeat else status if status in self.totals else "unanswered"
             ] += 1
             self.totals["readings"] += outcome.readings
-            line: dict[str, object] = {"hub": outcome.hub, "status": status, "repeat": outcome.repeat}
+            line: dict[str, Any] = {"hub": outcome.hub, "status": status, "repeat": outcome.repeat}
             if kept is not None:
                 line |= {"chain": kept.chain, "sequence": kept.sequence, "envelope": kept.hash}
                 line |= {"reason": kept.reason, "detail": kept.detail, "readings": outcome.readings}
-            self._output.line(line, _text(outcome, status))
+            self._output.line(line, _text(line))
+
+    def hear(self, line: dict[str, Any]) -> None:
+        """What a worker's process says."""
+        if "summary" in line:
+            for name in self.totals:
+                self.totals[name] += line[name]
+        elif "status" in line:
+            self._output.line(line, _text(line))
 
 
-def _text(outcome: Outcome, status: str) -> str:
-    kept = outcome.envelope
-    number = f" {kept.chain} {kept.sequence}" if kept is not None and kept.chain else ""
-    reason = f" ({kept.reason}: {kept.detail})" if kept is not None and kept.reason else ""
-    return f"{outcome.hub}{number} {status}{' again' if outcome.repeat else ''}{reason}"
+def _text(line: dict[str, Any]) -> str:
+    number = f" {line['chain']} {line['sequence']}" if line.get("chain") else ""
+    reason = f" ({line['reason']}: {line['detail']})" if line.get("reason") else ""
+    return f"{line['hub']}{number} {line['status']}{' again' if line['repeat'] else ''}{reason}"
+
+
+def _stop_event() -> threading.Event:
+    """Set by SIGINT or SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _address(page: str) -> tuple[str, int]:
