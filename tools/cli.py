@@ -22,6 +22,7 @@ COMMANDS = {
     "powercut": ("tools.simulator.powercut", "command"),
     "campaign": ("tools.simulator.campaign", "command"),
     "backend": ("tools.backend.command", "command"),
+    "fleet": ("tools.simulator.fleet.command", "command"),
     "fhir": ("tools.backend.fut.command", "command"),
     "bench": ("tools.host.bench", "command"),
     "devices": ("tools.technician.devices", "command"),

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from tools.backend.health import HealthDesk
 from tools.backend.keys import KeyProblem, Keyring
 from tools.backend.receiver import Outcome, Receiver
 from tools.backend.service import BadBroker, Service, parse_broker, tls_context
-from tools.backend.store import Store, StoreProblem
+from tools.backend.store import STORED, Store, StoreProblem
 from tools.backend.web.serve import PageServer
 from tools.backend.workers import WORKERS_MAX, Workers, end_with_parent
 from tools.host.output import MissingPart, Output, WrongUse
@@ -31,11 +31,13 @@ def command(
     page: Annotated[str, typer.Option(help="HOST:PORT of the live page; it asks for no login")] = "",
     workers: Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="processes that share the letters")] = 1,
     worker: Annotated[int, typer.Option(min=0, max=WORKERS_MAX, hidden=True)] = 0,
+    quiet: Annotated[bool, typer.Option(help="no line for what is simply stored; with thousands of hubs")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False,
 ) -> int:
     """Receive envelopes from a broker, store them, answer with receipts, until it is told to stop."""
     output = Output(as_json)
-    tally = _Tally(output)
+    tally = _Tally(output, quiet)
+    log = _told_to_parent(output, worker) if worker else output.log
     with ExitStack() as stack:
         try:
             secure = broker.startswith("amqps://") if is_queue(broker) else parse_broker(broker)[2]
@@ -45,7 +47,7 @@ def command(
             tls = tls_context(keys, worker) if secure else None
             make = QueueService if is_queue(broker) else partial(Service, worker=worker)
             service = make(
-                broker, Receiver(store, keyring, tally.count), HealthDesk(store, keyring), tls=tls, log=output.log
+                broker, Receiver(store, keyring, tally.count), HealthDesk(store, keyring), tls=tls, log=log
             )
         except (BadBroker, BadQueue) as problem:
             raise WrongUse(str(problem), "--broker mqtts://host") from problem
@@ -67,6 +69,7 @@ def command(
             end_with_parent()
         if workers > 1:
             arguments = ["--broker", broker, "--database", database, "--keys", str(keys)]
+            arguments += ["--quiet"] if quiet else []
             Workers(workers, arguments, tally.hear, output.log).run(_stop_event())
         elif isinstance(service, QueueService):
             service.run(_stop_event())
@@ -78,8 +81,8 @@ def command(
 class _Tally:
     """Says what became of each envelope (never what it measured), and counts."""
 
-    def __init__(self, output: Output) -> None:
-        self._output = output
+    def __init__(self, output: Output, quiet: bool) -> None:
+        self._output, self._quiet = output, quiet
         self.totals = {"stored": 0, "held": 0, "repeats": 0, "unanswered": 0, "readings": 0}
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
@@ -90,6 +93,8 @@ class _Tally:
                 "repeats" if outcome.repeat else status if status in self.totals else "unanswered"
             ] += 1
             self.totals["readings"] += outcome.readings
+            if self._quiet and status == STORED:
+                continue
             line: dict[str, Any] = {"hub": outcome.hub, "status": status, "repeat": outcome.repeat}
             if kept is not None:
                 line |= {"chain": kept.chain, "sequence": kept.sequence, "envelope": kept.hash}
@@ -109,6 +114,17 @@ def _text(line: dict[str, Any]) -> str:
     number = f" {line['chain']} {line['sequence']}" if line.get("chain") else ""
     reason = f" ({line['reason']}: {line['detail']})" if line.get("reason") else ""
     return f"{line['hub']}{number} {line['status']}{' again' if line['repeat'] else ''}{reason}"
+
+
+def _told_to_parent(output: Output, worker: int) -> Callable[[str], None]:
+    """A worker's log, whose parent hears on stdout that it is with the broker."""
+
+    def log(text: str) -> None:
+        output.log(f"worker {worker}: {text}")
+        if text.endswith(": connected"):
+            output.line({"worker": worker, "connected": True})
+
+    return log
 
 
 def _stop_event() -> threading.Event:

@@ -110,6 +110,7 @@ class Service:
             timeout=_PUBLISH_S_MAX,
             max_queued_incoming_messages=_LETTERS_WAITING_MAX,
         ) as client:
+            client.pending_calls_threshold = LETTERS_PER_COMMIT_MAX  # a batch's receipts go out together
             for last in (UP, HEALTH):
                 await client.subscribe(f"{_SHARED if self._worker else ''}telehub/1/+/{last}", qos=_QOS)
             self._log(f"broker {self.host}:{self.port}: connected")

@@ -102,7 +102,7 @@ def rabbitmq_of(folder, port):
     ],
 )
 def test_a_broker_of_ones_own_is_served_by_the_kit_that_was_made_for_it(tmp_path, owners):
-    port = mosquitto._free_port()
+    port = mosquitto.free_port()
     url = f"mqtts://127.0.0.1:{port}"
     kit.prepare(tmp_path, url)
     screen = Silent()
@@ -121,7 +121,7 @@ def test_a_broker_of_ones_own_is_served_by_the_kit_that_was_made_for_it(tmp_path
 @PARTS
 def test_a_broker_that_is_not_there_is_a_missing_part_and_its_kit_is_made(tmp_path):
     keys = tmp_path / "kit"
-    url = f"mqtts://localhost:{mosquitto._free_port()}"
+    url = f"mqtts://localhost:{mosquitto.free_port()}"
     ran = demo("--broker", url, "--broker-keys", keys, "--json")
     assert ran.returncode == 3, ran.stdout + ran.stderr
     said = json.loads(ran.stdout)
@@ -139,7 +139,7 @@ def test_a_broker_that_is_not_there_is_a_missing_part_and_its_kit_is_made(tmp_pa
 @PARTS
 @pytest.mark.promise("P10")
 def test_a_broker_of_another_authority_is_told_nothing(tmp_path):
-    port = mosquitto._free_port()
+    port = mosquitto.free_port()
     url = f"mqtts://127.0.0.1:{port}"
     kit.prepare(tmp_path / "theirs", url)
     command = [parts.need("mosquitto"), "-c", str(tmp_path / "theirs" / "mosquitto.conf")]

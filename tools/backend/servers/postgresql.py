@@ -59,6 +59,12 @@ class PostgreSQL:
         self._run("psql", "-q", "-c", f"CREATE SCHEMA {name}", *where)
         return f"{self.url()}&options=-csearch_path%3D{name}"
 
+    @property
+    def pid(self) -> int:
+        """Of the server's process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it (again), and return when it answers."""
         folder = Path(self._folder.name)

@@ -6,16 +6,15 @@ It asks nobody for a name or a certificate: for load and kills on one machine. (
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from tools.backend.servers.ports import LOOPBACK, free_port, listens
 from tools.host import parts
 
-_LOOPBACK = "127.0.0.1"
 _START_S_MAX = 120  # Erlang on a busy machine
 _STOP_S_MAX = 20
 # No door to other machines, and no core kept busy with waiting.
@@ -38,17 +37,17 @@ class RabbitMQ:
         self._server = str(parts.need("rabbitmq"))
         self._folder = tempfile.TemporaryDirectory(prefix="telehub-rabbit-")
         self._process: subprocess.Popen | None = None
-        self.ports = {name: _free_port() for name in ("amqp", "mqtt", "epmd", "dist")}
+        self.ports = {name: free_port() for name in ("amqp", "mqtt", "epmd", "dist")}
 
     @property
     def url(self) -> str:
         """For hubs."""
-        return f"mqtt://{_LOOPBACK}:{self.ports['mqtt']}"
+        return f"mqtt://{LOOPBACK}:{self.ports['mqtt']}"
 
     @property
     def queue_url(self) -> str:
         """For `telehub backend --broker`."""
-        return f"amqp://{_LOOPBACK}:{self.ports['amqp']}"
+        return f"amqp://{LOOPBACK}:{self.ports['amqp']}"
 
     def __enter__(self) -> "RabbitMQ":
         folder = Path(self._folder.name)
@@ -56,6 +55,12 @@ class RabbitMQ:
         (folder / "plugins").write_text("[rabbitmq_mqtt].\n")
         self.start()
         return self
+
+    @property
+    def pid(self) -> int:
+        """Of the server's process."""
+        assert self._process is not None
+        return self._process.pid
 
     def configure(self, folder: Path) -> None:
         """Write rabbitmq.conf and what it names."""
@@ -70,7 +75,7 @@ class RabbitMQ:
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"), "RABBITMQ_CONF_ENV_FILE": os.devnull,
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"), "RABBITMQ_PID_FILE": str(folder / "pid"),
             "RABBITMQ_DIST_PORT": str(self.ports["dist"]), "ERL_EPMD_PORT": str(self.ports["epmd"]),
-            "ERL_EPMD_ADDRESS": _LOOPBACK,
+            "ERL_EPMD_ADDRESS": LOOPBACK,
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _QUIETLY,
         }  # fmt: skip
 
@@ -82,7 +87,7 @@ class RabbitMQ:
                 [self._server], env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
         ends = time.monotonic() + _START_S_MAX
-        while not all(_listens(self.ports[name]) for name in ("amqp", "mqtt")):
+        while not all(listens(self.ports[name]) for name in ("amqp", "mqtt")):
             if self._process.poll() is not None or time.monotonic() > ends:
                 self.kill()
                 raise RuntimeError(f"RabbitMQ does not start: {(folder / 'out').read_text()[-2000:]}")
@@ -113,17 +118,3 @@ class RabbitMQ:
         shutil.rmtree(self._folder.name, ignore_errors=True)
         with suppress(FileNotFoundError):
             self._folder.cleanup()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((_LOOPBACK, port), timeout=1).close()
-    except OSError:
-        return False
-    return True

@@ -1,12 +1,12 @@
 """A real Mosquitto on loopback: client certificates required, their names the clients, access.py the ACL."""
 
 import os
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
+from tools.backend.servers.ports import free_port, listens
 from tools.host import parts
 from tools.simulator.brokers import access
 from tools.technician.ca import Authority, Identity
@@ -78,7 +78,7 @@ class Mosquitto:
         (folder / "acl").write_text(access.mosquitto_acl())
         os.chmod(folder / "acl", 0o600)
         (folder / "openssl.cnf").write_text(_OPENSSL)
-        self.port = _free_port()
+        self.port = free_port()
         write_config(folder / "mosquitto.conf", settings(folder, self.port, _LOOPBACK))
         self.start()
         return self
@@ -94,7 +94,7 @@ class Mosquitto:
                 command, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file
             )
         end = time.monotonic() + _START_S_MAX
-        while not _listens(self.port):
+        while not listens(self.port):
             if self._process.poll() is not None or time.monotonic() > end:
                 self.stop()
                 raise BrokerDied(log.read_text())
@@ -118,17 +118,3 @@ class Mosquitto:
     def __exit__(self, *_exception) -> None:
         self.stop()
         self._folder.cleanup()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        return probe.getsockname()[1]
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((_LOOPBACK, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
