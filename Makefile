@@ -25,10 +25,15 @@ picture: set-up ## the picture in the README, from a run
 test: set-up ## the tests, on CPython and on MicroPython
 	@.venv/bin/python -m pytest -q -n 2 $(ARGS)
 
-check: set-up ## idiom, types, and the chip's compiler over everything that goes on it
+check: set-up ## idiom, types, the chip's compiler, secrets, licences
 	@.venv/bin/python -m ruff check .
 	@.venv/bin/python -m mypy
 	@.venv/bin/python -m tools.host.compile
+	@.venv/bin/python -m tools.host.licences
+	@.venv/bin/python -m tools.host.leaks
+
+audit: set-up ## advisories against the locked packages; exit 3 when their source does not answer
+	@.venv/bin/python -m tools.host.audit
 
 campaign: set-up ## a thousand months at home with everything going wrong (ARGS="--seeds 5001-6000")
 	@.venv/bin/telehub campaign --seeds 1-1000 $(ARGS)
@@ -57,4 +62,4 @@ bench-xtensa: set-up ## Xtensa instructions of a signature, counted in QEMU
 set-up:
 	@$(call SET_UP)
 
-.PHONY: help deps demo picture test check fuzz kills size bench soak bench-xtensa set-up
+.PHONY: help deps demo picture test check audit fuzz kills size bench soak bench-xtensa set-up

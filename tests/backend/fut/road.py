@@ -20,7 +20,7 @@ from tools.backend.fut.standin.tokens import Tokens as Provided
 from tools.backend.fut.token import Provider, Secret, Tokens
 from tools.backend.store import Reading, Store
 
-SECRET = "not-for-logs"
+SECRET = "not-for-logs"  # pragma: allowlist secret - of a stand-in
 SOON = Patience(settle_s=120.0, first_wait_s=1.0, wait_s_max=30.0)
 
 

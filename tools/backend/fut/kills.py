@@ -35,7 +35,7 @@ from tools.backend.fut.token import Provider, Secret, Tokens
 from tools.backend.store import Reading, Store
 
 _HUB, _DEVICE, _CHAIN = "24d7eb0a1b2c", "f8:90:25:d3:45:00", "2dda07fc4d1de700"
-_SECRET = "of this run alone"
+_SECRET = "of this run alone"  # pragma: allowlist secret - of a stand-in
 _FAULTS = {"slow": 0.05, "fail": 0.1, "fail_after": 0.1, "lose": 0.1, "twice": 0.1}
 _SLOW_S, _TIMEOUT_S = 0.03, 0.7
 # Longer than any call lives here, on a machine that is busy with other things too.
