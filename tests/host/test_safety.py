@@ -13,7 +13,7 @@ PLANTED = {
     "a token of a forge": "token: ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8\n",
     "a web token": "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THs\n",
     "a cloud's key": "AKIA" + "IOSFODNN7REALKEY\n",
-    "a broker's password": "mqtts://hub:" + "s3cretpass@broker.example:8883\n",
+    "credentials in an address": "mqtts://hub:" + "s3cretpass@broker.example:8883\n",
     "a personal number": "patient 0101" + "80-1234\n",
 }
 
