@@ -7,15 +7,18 @@ from typing import Annotated
 import typer
 
 from tools.host import size
-from tools.host.bench import callback, days, flash_and_air, heap, p256, seal, soak, stories, visits
+from tools.host.bench import callback, days, flash_and_air, heap, kinds, p256, seal, soak, stories, visits
 from tools.host.bench.plan import Plan
 from tools.host.figures import Figure
 from tools.host.output import CommandError, Output, WrongUse
+from tools.inspect.decode import figures as decode
 from tools.simulator import journal as alone
 
 # The figures' names begin with the word in front, and are measured together; the quick ones first.
 ROOMS: dict[str, Callable[[Plan], Iterable[Figure]]] = {
     "size": lambda plan: size.measure(),
+    "kinds": kinds.measure,
+    "decode": lambda plan: decode.measure(),
     "p256": p256.measure,
     "journal": lambda plan: chain(flash_and_air.journal(plan), alone.figures()),
     "envelope": flash_and_air.envelope,

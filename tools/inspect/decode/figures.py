@@ -58,7 +58,7 @@ def measure() -> list[Figure]:
         best, peer_best = _both(lambda: decode(octets), lambda: peer(value, None, False))  # noqa: B023
         ours += best
         peers += peer_best
-        name = f"decode.values_per_s.{uuid:04X}.{len(octets)}_octets"
+        name = f"decode.values_per_s.{uuid:04X}.flags_{octets[0]:02X}"
         figures.append(
             Figure(name, round(1 / best), "1/s", None, "min", "bluetooth-sig", round(1 / peer_best), _ROUNDS)
         )
