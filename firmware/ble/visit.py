@@ -44,8 +44,8 @@ drivers/procedures.py asks of it stands there.
 Session facts: "clock", the octets as read before anything was written, b"" when the device would not say
 (the executor notes the time of that read itself); "clock_written"; "characteristics", of all that can
 notify or indicate ((value handle, uuid octets), ...). Description facts: the texts "manufacturer", "model",
-"serial", "hardware", "firmware" and "software"; "battery" 0..100; "features", octets. What is not known has
-no key.
+"serial", "hardware", "firmware" and "software"; "battery" 0..100; "features" and "udi", octets. What is not
+known has no key.
 
 Values may arrive from the first moment on, before discovery too: the callback keeps them without this
 generator. Nothing here deletes anything on a device: all it writes is a clock, CCCDs, requests for records, consents,
@@ -55,7 +55,7 @@ and the row's starts.
 from micropython import const
 
 from drivers import uuid_octets
-from drivers.device_information import BATTERY, BATTERY_LEVEL, DEVICE_INFORMATION, TEXTS, battery, text
+from drivers.device_information import BATTERY, BATTERY_LEVEL, DEVICE_INFORMATION, TEXTS, UDI, UDI_OCTETS_MAX, battery, text
 from firmware.contracts import PeerError
 from firmware.measurement import device_time
 
@@ -324,6 +324,9 @@ def _describe(state):
     percent = battery((yield from _read_if(state, found, BATTERY_LEVEL)))
     if percent is not None:
         facts["battery"] = percent
+    octets = yield from _read_if(state, found, UDI)
+    if 0 < len(octets) <= UDI_OCTETS_MAX:
+        facts["udi"] = octets
     octets = yield from _read_if(state, state.found, state.row.features)
     if octets:
         facts["features"] = octets

@@ -98,6 +98,15 @@ def test_inside_a_window_it_is_paired_and_described_before_it_can_hang_up():
     }
 
 
+def test_a_udi_travels_as_it_was_read_or_not_at_all():
+    for octets, kept in ((b"\x02" + b"7" * 94 + b"\0", True), (b"\x02" + b"7" * 95 + b"\0", False), (b"", False)):
+        device = cuff()
+        device.characteristics[0x2BFF] = (0x180A, 46, READ, octets)
+        run("ad_ua651ble", Context(described=False), device)
+        assert device.description.get("udi") == (octets if kept else None)
+        assert device.description["serial"] == "5170700001"
+
+
 def test_a_window_that_closes_during_the_visit_is_closed():
     context = Context(bonded=False, window_open=True)
     device = cuff()

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import cbor2
 import pytest
 
 from tests.twin import homes
@@ -9,6 +10,7 @@ from tools.simulator.devices import blood_pressure as cuffs
 from tools.simulator.devices import oximeters, readings, scales
 from tools.simulator.devices.heart_rate import heart_rate
 from tools.simulator.devices.thermometers import temperature
+from tools.simulator.devices.twins import TWINS
 from tools.simulator.house import DELIVERED_S, SCALE, Model, twin
 
 pytestmark = [pytest.mark.needs("micropython32", "library"), pytest.mark.promise("P3", "P7", "P8")]
@@ -89,6 +91,13 @@ def test_a_status_that_the_features_deny_and_a_battery_of_255_are_not_believed_a
     assert _of(house, cuff)[0]["status"] == ["body_movement", "irregular_pulse"]
     (description,) = house.store.rows("SELECT octets FROM description")
     assert b"battery" not in description["octets"] and cuff.serial.encode() in description["octets"]
+
+
+def test_a_udi_that_the_device_tells_is_with_its_readings(home):
+    house = home(twin("blood_pressure_enhanced"))
+    house.world.run(_read(house, *TWINS["blood_pressure_enhanced"].shows[:1]))
+    (description,) = house.store.rows("SELECT octets FROM description")
+    assert cbor2.loads(description["octets"])["udi"] == house.devices[0].UDI
 
 
 def test_half_an_interval_between_beats_makes_no_value(home):

@@ -81,6 +81,31 @@ def test_blood_pressure_with_everything_that_the_device_told():
     assert part["code"]["coding"][0]["code"] == "8410608.2"  # IEEE 11073-10407, bit 2
 
 
+@pytest.mark.parametrize(
+    ("octets", "carrier"),
+    [
+        (
+            b"\x0f(01)04012345678901\x0004012345678901\x002.51.1.1\x002.16.840.1.113883.3.24\x00",
+            {
+                "deviceIdentifier": "04012345678901",
+                "issuer": "urn:oid:2.51.1.1",
+                "jurisdiction": "urn:oid:2.16.840.1.113883.3.24",
+                "carrierHRF": "(01)04012345678901",
+            },
+        ),
+        (b"\x0204012345678901\x00", {"deviceIdentifier": "04012345678901"}),
+        (b"\x01(01)04012345678901\x00", None),  # a label alone names no device
+        (b"\x0204012345678901", None),  # cut short: half an identifier would be another device's
+        (b"\x02\xff\x00", None),
+        (b"", None),
+        ("02", None),
+    ],
+)
+def test_the_udi_is_the_devices_own(octets, carrier):
+    device = only(made_bundle(reading(), DESCRIPTION | {"udi": octets}), "PhdDevice")
+    assert device.get("udiCarrier") == (carrier and [carrier])
+
+
 def test_the_coincident_time_stamp_lets_the_correction_be_undone():
     found = made_bundle(reading())
     [(url, stamp)] = found["PhdCoincidentTimeStampObservation"]

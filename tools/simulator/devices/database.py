@@ -68,10 +68,11 @@ def service(value_uuid: int | str, *characteristics: Characteristic) -> Service:
     return Service(uuid(value_uuid), list(characteristics))
 
 
-def device_information(manufacturer: str, model: str, serial: str, firmware: str) -> Service:
+def device_information(manufacturer: str, model: str, serial: str, firmware: str, udi: bytes = b"") -> Service:
     """Device Information 180A; the texts as the device pads them."""
     texts = ((0x2A29, manufacturer), (0x2A24, model), (0x2A25, serial), (0x2A26, firmware))
-    return service(0x180A, *(characteristic(number, READ, text.encode()) for number, text in texts))
+    told = [characteristic(number, READ, text.encode()) for number, text in texts]
+    return service(0x180A, *told, *([characteristic(0x2BFF, READ, udi)] if udi else []))
 
 
 def battery(level: int) -> Service:

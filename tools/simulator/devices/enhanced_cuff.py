@@ -20,6 +20,8 @@ class EnhancedCuff(RecordServer, Standard):
     """Gives its memory by RACP as records of 2B34; keeps them."""
 
     MODEL = "Blood pressure monitor 1.1"
+    # Label, device identifier, issuer's OID (GS1) and authority's (the FDA); the identifier is an example number.
+    UDI = b"\x0f(01)04012345678901(21)B7\x0004012345678901\x002.51.1.1\x002.16.840.1.113883.3.24\x00"
     SERVICE, MEASUREMENT, FEATURE = 0x1810, _ENHANCED, (0x2A49, _FEATURES)
     CLOCK = None
     FORGETS = False

@@ -38,6 +38,7 @@ class Standard(OwnClock, StoreAndForward):
     NAME = ""  # {model}, {serial} and {tail} (of the address) are filled in
     MANUFACTURER = "Virtual devices"
     FIRMWARE = "1.0"
+    UDI = b""  # as UDI for Medical Devices (2BFF) gives it; most have none
     BATTERY_PERCENT = 100
     HEALTH_SERVICE: int | str | None = None  # where it is not the advertised one
     MEASUREMENT: int | str = 0
@@ -64,7 +65,7 @@ class Standard(OwnClock, StoreAndForward):
             services.append(database.service(0x1805, self.clock_characteristic(CURRENT_TIME)))
         return [
             *services,
-            database.device_information(self.MANUFACTURER, f"{self.MODEL} ", self.serial, self.FIRMWARE),
+            database.device_information(self.MANUFACTURER, f"{self.MODEL} ", self.serial, self.FIRMWARE, self.UDI),
             database.battery(self.BATTERY_PERCENT),
         ]
 

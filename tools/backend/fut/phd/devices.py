@@ -1,9 +1,11 @@
 """The two ends of the radio as Device resources: PhgDevice (the hub) and PhdDevice."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from tools.backend.fut.phd.words import BLUETOOTH, ETHERNET, EUI64, MDC, PROFILE, concept, identifier, table
+from tools.inspect.decode import answer
 
 _VERSIONS = (("hardware", "531974"), ("software", "531975"), ("firmware", "531976"))
 _TIME_SYNC = "68220"
@@ -59,9 +61,29 @@ def device(reading: dict[str, Any], description: dict[str, Any]) -> dict[str, An
     for name, element in (("manufacturer", "manufacturer"), ("model", "modelNumber"), ("serial", "serialNumber")):
         if isinstance(description.get(name), str) and description[name]:
             found[element] = description[name]
+    if isinstance(description.get("udi"), bytes):
+        found |= _udi_carrier(description["udi"])
     versions = [
         {"type": concept(MDC, code), "value": description[name]}
         for name, code in _VERSIONS
         if isinstance(description.get(name), str) and description[name]
     ]
     return found | {"version": versions} if versions else found
+
+
+def _udi_carrier(octets: bytes) -> dict[str, Any]:
+    """`udiCarrier` of UDI for Medical Devices (2BFF); nothing when the octets are none, or name no device.
+
+    Organisations are named there by OID: the one that issued the identifier, the one whose rules it follows.
+    """
+    text, read = answer.answer({"characteristic": "2BFF", "hex": octets.hex()})
+    told = json.loads(text)
+    if not read or not told.get("device_identifier"):
+        return {}
+    carrier = {"deviceIdentifier": told["device_identifier"]}
+    for key, element in (("issuer", "issuer"), ("authority", "jurisdiction")):
+        if told.get(key):
+            carrier[element] = f"urn:oid:{told[key]}"
+    if told.get("label"):
+        carrier["carrierHRF"] = told["label"]
+    return {"udiCarrier": [carrier]}
