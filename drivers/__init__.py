@@ -24,6 +24,7 @@ ROWS = {
     "blood_pressure": "blood_pressure",
     "ad_ua651ble": "blood_pressure",
     "weight_scale": "weight_scale",
+    "weight_scale_live": "weight_live",
     "ad_uc352ble": "weight_scale",
     "pulse_oximeter": "pulse_oximeter",
     "pulse_oximeter_unbonded": "pulse_oximeter",
@@ -66,8 +67,9 @@ Driver = namedtuple("Driver", ("decoders", "rows", "joints"))
 
 # Values of one visit that are one measurement together (drivers/joining.py). takes(parts, uuid, octets) tells
 # whether a value begins a measurement (parts is empty) or goes on with it; decode(parts) reads it whole;
-# body(parts) gives what stays the same when the device sends it again. A part is (uuid, octets).
-Joint = namedtuple("Joint", ("takes", "decode", "body"))
+# body(parts) gives what stays the same when the device sends it again. A part is (uuid, octets). open_ended: the end
+# of the visit makes parts whole, too.
+Joint = namedtuple("Joint", ("takes", "decode", "body", "open_ended"))
 
 # How many of a stream's notifications become captures: at most one each `every_ms`, at most `take_max` a
 # visit. What the policy passes over was never kept; a stream has no memory and repeats itself every second.

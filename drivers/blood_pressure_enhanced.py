@@ -148,5 +148,5 @@ DRIVER = Driver(
             value_octets_max=31,
         ),
     ),
-    {_RECORD: Joint(_takes, _read, _body)},
+    {_RECORD: Joint(_takes, _read, _body, False)},
 )

@@ -150,4 +150,4 @@ _standard = make(
     value_octets_max=30,
 )
 
-DRIVER = Driver(DECODERS, (_standard,), {_MEASUREMENT: Joint(_takes, _join, _body)})
+DRIVER = Driver(DECODERS, (_standard,), {_MEASUREMENT: Joint(_takes, _join, _body, False)})

@@ -5,8 +5,6 @@ from micropython import const
 DEVICE_INFORMATION = const(0x180A)
 BATTERY = const(0x180F)
 BATTERY_LEVEL = const(0x2A19)
-UDI = const(0x2BFF)  # UDI for Medical Devices (Device Information Service 1.2): carried as it is
-UDI_OCTETS_MAX = const(96)  # a label of 40, a GTIN and two OIDs; a longer one would take the serial number's room
 
 # (characteristic, what it is called, most octets kept): together with battery and features under the
 # journal's 200
@@ -18,6 +16,9 @@ TEXTS = (
     (0x2A26, "firmware", 24),
     (0x2A28, "software", 16),
 )
+
+UDI = const(0x2BFF)  # UDI for Medical Devices (Device Information Service 1.2): carried as it is, or not at all
+UDI_OCTETS_MAX = const(96)  # a label of 40, a GTIN and two OIDs; a longer one would take the serial number's room
 
 
 def text(octets, octets_max: int) -> str:

@@ -206,7 +206,7 @@ def contour_clock(local, offset_min, _octets) -> bytes:
     return b"\x01" + device_time.date_time(utc) + bytes((offset_min & 0xFF, offset_min >> 8 & 0xFF))
 
 
-_joint = Joint(_takes, _join, _body)
+_joint = Joint(_takes, _join, _body, False)
 
 _standard = make(
     "glucose_meter",

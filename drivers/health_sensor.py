@@ -238,8 +238,8 @@ def decode_stored(octets) -> list:
     return _stored(whole_segment(octets))
 
 
-_live_joint = Joint(takes_segment, lambda parts: _live(segments_body(parts)), segments_body)
-_stored_joint = Joint(takes_segment, lambda parts: _stored(segments_body(parts)), segments_body)
+_live_joint = Joint(takes_segment, lambda parts: _live(segments_body(parts)), segments_body, False)
+_stored_joint = Joint(takes_segment, lambda parts: _stored(segments_body(parts)), segments_body, False)
 
 _standard = make(
     "health_sensor",

@@ -10,6 +10,7 @@ ALONE = const(0)  # it begins nothing; or, with parts, it is none of theirs and 
 PART = const(1)  # it belongs to them, and more must come
 LAST = const(2)  # with it they are whole
 BROKEN = const(3)  # they can not become whole any more
+ENDED = const(4)  # they were whole before it, and it begins something else
 
 _FIRST = const(0x01)
 _LAST = const(0x02)
@@ -34,6 +35,8 @@ def gather(joints: dict, values) -> "tuple | None":
                 return None
             continue
         takes = joint.takes(parts, uuid, octets)
+        if takes == ENDED:
+            break
         if takes == BROKEN or (takes != PART and not parts):
             return None
         if takes == ALONE:
@@ -41,8 +44,13 @@ def gather(joints: dict, values) -> "tuple | None":
         parts.append((uuid, octets))
         places.append(place)
         if takes == LAST:
-            return tuple(places), drivers.sure(joint.decode(parts))
-    return None
+            break
+    else:
+        if joint is None or not joint.open_ended:
+            return None
+    if joint is None or len(parts) < 2:
+        return None  # what stands alone is read alone
+    return tuple(places), drivers.sure(joint.decode(parts))
 
 
 # -- segments: one octet of first, last and a rolling counter, then a piece (2B36, 2B8B, 2BDD) ---------------------

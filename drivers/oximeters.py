@@ -150,5 +150,5 @@ DRIVER = Driver(
             burst=200,
         ),
     ),
-    {_PO60_DATA: Joint(_takes, lambda parts: _po60(_body(parts)), _body)},
+    {_PO60_DATA: Joint(_takes, lambda parts: _po60(_body(parts)), _body, False)},
 )

@@ -110,7 +110,7 @@ QUIRKS = (
     (
         18,
         "It sends weights that do not stand yet",
-        (_VALUES + "weights_on_the_way_to_the_final_one_are_carried_in_order_and_the_final_one_is_the_last",),
+        (_VALUES + "of_the_weights_on_the_way_to_the_one_that_stands_none_is_a_reading",),
     ),
     (
         19,

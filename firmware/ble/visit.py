@@ -54,8 +54,8 @@ and the row's starts.
 
 from micropython import const
 
+from drivers import device_information as information
 from drivers import uuid_octets
-from drivers.device_information import BATTERY, BATTERY_LEVEL, DEVICE_INFORMATION, TEXTS, UDI, UDI_OCTETS_MAX, battery, text
 from firmware.contracts import PeerError
 from firmware.measurement import device_time
 
@@ -311,21 +311,21 @@ def _subscribe(state):
 def _describe(state):
     """Read who made the device and how full its battery is."""
     try:
-        found = yield "discover", (DEVICE_INFORMATION, BATTERY)
+        found = yield "discover", (information.DEVICE_INFORMATION, information.BATTERY)
     except PeerError as error:
         if error.args[0] != "att":
             raise
         return
     facts: dict = {}
-    for uuid, key, octets_max in TEXTS:
+    for uuid, key, octets_max in information.TEXTS:
         octets = yield from _read_if(state, found, uuid)
         if octets:
-            facts[key] = text(octets, octets_max)
-    percent = battery((yield from _read_if(state, found, BATTERY_LEVEL)))
+            facts[key] = information.text(octets, octets_max)
+    percent = information.battery((yield from _read_if(state, found, information.BATTERY_LEVEL)))
     if percent is not None:
         facts["battery"] = percent
-    octets = yield from _read_if(state, found, UDI)
-    if 0 < len(octets) <= UDI_OCTETS_MAX:
+    octets = yield from _read_if(state, found, information.UDI)
+    if 0 < len(octets) <= information.UDI_OCTETS_MAX:
         facts["udi"] = octets
     octets = yield from _read_if(state, state.found, state.row.features)
     if octets:

@@ -23,8 +23,9 @@ _KIN = "taken to be like its family"
 
 _ALIKE = {"ad_ua656ble", "ad_ua1200ble", "ad_uc421ble", "beurer_bf500", "beurer_bf788", "beurer_bf950"}
 _STANDARD = {
-    "blood_pressure", "blood_pressure_enhanced", "weight_scale", "body_composition", "pulse_oximeter",
-    "pulse_oximeter_unbonded", "pulse_oximeter_continuous", "thermometer", "heart_rate_strap", "glucose_meter", "cgm",
+    "blood_pressure", "blood_pressure_enhanced", "weight_scale", "weight_scale_live", "body_composition",
+    "pulse_oximeter", "pulse_oximeter_unbonded", "pulse_oximeter_continuous", "thermometer", "heart_rate_strap",
+    "glucose_meter", "cgm",
 }  # fmt: skip
 
 _BY_DIGITS = {"accu_chek_guide"}
@@ -46,6 +47,7 @@ NOTES = {
     "contour_next": "Must hold at least one result when it is paired.",
     "accu_chek_guide": "Pairs by six digits, which the hub cannot enter yet: read on the twin only.",
     "health_sensor": "As two public implementations lay the service out; its text was not at hand.",
+    "weight_live": "For a scale that sends while its display still counts: the last number of a visit is the weight.",
     "cuffs": _ONE_HOST,
     "oximeters": "Cannot bond: its readings say that the link was not authenticated.",
 }

@@ -42,6 +42,28 @@ class Scale(Weight):
     MODEL = "Weight scale"
 
 
+class LiveScale(Weight):
+    """Sends each number that its display shows, without a time, until one stands; keeps nothing."""
+
+    MODEL = "Weight scale, live"
+    FEATURE = (0x2A9E, struct.pack("<I", _RESOLUTION_0_1_KG))
+    ON_THE_WAY = (12_300, 64_000, 79_800)  # 0.001 kg
+    TIMED = False
+
+    def packets(self, held: Held) -> list[bytes]:
+        """The numbers on the way, then the weight."""
+        final = weight_octets(held, self.TIMED)
+        on_the_way = [struct.pack("<H", grams // 5) for grams in self.ON_THE_WAY]
+        return [*(final[:1] + number + final[3:] for number in on_the_way), final]
+
+
+class TimedLiveScale(LiveScale):
+    """The same with the time of the weighing, one for all of its numbers."""
+
+    FEATURE = Weight.FEATURE
+    TIMED = True
+
+
 class Uc352ble(Weight, AndDevice):
     """A&D UC-352BLE: stores 90 weights."""
 

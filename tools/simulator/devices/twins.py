@@ -57,6 +57,7 @@ TWINS = {
     "sanitas_sbm": Twin(cuffs.SanitasSbm, _PRESSURES),
     "blood_pressure_enhanced": Twin(EnhancedCuff, _PRESSURES),
     "weight_scale": Twin(scales.Scale, _WEIGHTS),
+    "weight_scale_live": Twin(scales.LiveScale, _WEIGHTS),
     "ad_uc352ble": Twin(scales.Uc352ble, _WEIGHTS),
     "ad_uc421ble": Twin(scales.Uc421ble, _WEIGHTS, user=3),
     "body_composition": Twin(body_scales.BodyScale, _BODIES),
