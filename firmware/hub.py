@@ -248,5 +248,6 @@ class Hub:
                 continue
             address = config.address_octets(entry["address"])
             identity = pairing.identity(address, entry["address_type"])
-            devices.append(Device(slot, entry["address_type"], address, entry["row"], identity))
+            key = self.bonds.address_of(identity)
+            devices.append(Device(slot, address, entry["row"], identity, key))
         return devices

@@ -17,10 +17,10 @@ _IGNORED_MS = const(1_000)  # an advert that wants nothing of us now: the next o
 class Device:
     """A line of the device list, and what the hub remembers of it in this boot."""
 
-    def __init__(self, slot: int, address_type: int, address: bytes, row_name: str, identity: bytes):
+    def __init__(self, slot: int, address: bytes, row_name: str, identity: bytes, key: tuple):
         self.slot = slot
         self.address = address
-        self.key = (address_type, address)
+        self.key = key  # (address type, address) under which it is heard
         self.row_name = row_name
         self.identity = identity
         self.not_before_ms = 0
@@ -195,6 +195,10 @@ class Listening:
             self.visiting = False
             self.heard_ms = hub.ticks.now_ms()
             hub.turned.set()
+        key = hub.bonds.address_of(device.identity)
+        if key != device.key:  # it told who it is behind its private address
+            device.key = key
+            self._by_key = {one.key: one for one in self.devices}
         if hub.radio.bond_changed:
             hub.keeps(visiting.bond_changed)
             hub.needs_help("bond_changed")

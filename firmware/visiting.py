@@ -80,7 +80,7 @@ class Visiting:
         """Connect and go through the steps. Whoever calls this bounds it and closes the link."""
         device = self._device
         try:
-            await self._hub.radio.connect(device.key[0], device.address, device.identity)
+            await self._hub.radio.connect(device.key[1], device.identity)
         except PeerError as error:
             self.outcome = error.args[0]
             return
@@ -125,7 +125,7 @@ class Visiting:
             hub.journal.boot,
             device.slot,
             device.address,
-            device.key[0],
+            device.identity[0],
             device.row_name,
             hub.radio.security,
             self._opened_ms,

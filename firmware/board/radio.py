@@ -58,6 +58,7 @@ class Radio:
         self.may_pair = None
         self._wanted: "dict | tuple" = ()  # (address type, address) of the devices that are listened for
         self._identity = b""
+        self._heard_as = 0  # the address type with which the last wanted device was heard
         self._cut = False
         self._handle = None  # the open connection
         self._connecting = False
@@ -131,6 +132,8 @@ class Radio:
                     self._secured.set()
             elif event == _IRQ_PERIPHERAL_CONNECT:
                 if self._connecting:
+                    if data[1] != self._heard_as:  # the host names an identity otherwise when it has connected to it
+                        data = (data[0], self._heard_as, bytes(data[2]))
                     self._handle = data[0]
                     self._gone = False
                     self.security = 0  # a link remade by itself (0x3E) begins unencrypted
@@ -158,12 +161,14 @@ class Radio:
 
     def _is_wanted(self, address_type, address):
         for key in self._wanted:
-            if key[0] == address_type and key[1] == address:
+            if key[0] == address_type & 1 and key[1] == address:  # 2 and 3: an identity that the host resolved
                 return True
         return False
 
     def _set_secret(self, kind, key, value):
-        answer = self._bonds.set(kind, key, value, self.may_pair())
+        answer = None
+        if value is None or self._bonds.learn(self._identity, kind, key):
+            answer = self._bonds.set(kind, key, value, self.may_pair())
         if answer is None:
             self.bond_changed = True
             self._refuse()
@@ -195,15 +200,16 @@ class Radio:
         )
         async with scan as results:
             async for result in results:
-                key = (result.device.addr_type, result.device.addr)
+                key = (result.device.addr_type & 1, result.device.addr)
                 if key in wanted and result.connectable:
+                    self._heard_as = result.device.addr_type
                     return key, result.adv_data or b"", result.resp_data or b""
         return None
 
     # -- one visit -----------------------------------------------------------------------------------------
 
-    async def connect(self, address_type: int, address: bytes, identity: bytes) -> None:
-        """Open the link. PeerError("gone") when the device did not answer."""
+    async def connect(self, address: bytes, identity: bytes) -> None:
+        """Open the link to the device that was heard. PeerError("gone") when it did not answer."""
         self._identity = identity
         self._characteristics = {}
         self._asked = None
@@ -214,7 +220,7 @@ class Radio:
         self._secured.clear()
         self._connecting = True
         try:
-            self._connection = await aioble.Device(address_type, address).connect(
+            self._connection = await aioble.Device(self._heard_as, address).connect(
                 timeout_ms=_CONNECT_MS + _CONNECT_MARGIN_MS, scan_duration_ms=_CONNECT_MS
             )
         except (asyncio.TimeoutError, OSError):

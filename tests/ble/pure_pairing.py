@@ -57,6 +57,29 @@ def test_new_keys_replace_the_old_ones_in_a_window():
     assert made(saved[-1])[0].get(OURS, 0, CUFF) == b"new" * 20
 
 
+def test_who_is_behind_a_private_address_is_told_once_and_is_nobody_else():
+    private, itself, other = (identity(b"\x41\xbb\xcc\xdd\xee\x0a", 1), SCALE, identity(b"\x01" * 6, 0))
+    bonds, saved = made()
+    bonds.set(PEER, CUFF, b"k0" * 40)
+    assert not bonds.learn(private, PEER, CUFF)  # another device of this home: its keys stay its own
+    assert not bonds.learn(SCALE, PEER, other)  # an address that does not change is who it is
+    assert bonds.learn(SCALE, PEER, SCALE) and bonds.learn(private, IRK, b"irk")
+    assert bonds.address_of(private) == (1, b"\x41\xbb\xcc\xdd\xee\x0a") and not bonds.has(private)
+    assert bonds.learn(private, OURS, itself) and bonds.set(OURS, itself, b"k1" * 40)
+    assert bonds.learn(private, PEER, itself) and bonds.set(PEER, itself, b"k2" * 40)
+    assert not bonds.learn(private, PEER, other)  # the same device cannot be a second one
+    bonds.flush()
+    again, saved = made(saved[-1])
+    assert again.has(private) and again.known_as(private) == itself
+    assert again.address_of(private) == (0, b"\xaa\xbb\xcc\xdd\xee\x02")
+    assert again.get(PEER, 0, itself) == b"k2" * 40 and again.get(PEER, 2, None) is None
+    again.forget(private)
+    assert not again.has(private) and again.address_of(private)[0] == 1 and not again.has(itself)
+    assert again.get(PEER, 0, CUFF) == b"k0" * 40
+    again.flush()
+    assert made(saved[-1])[0].known_as(private) == private
+
+
 def test_deleting_and_the_limit():
     bonds, _ = made()
     assert bonds.set(PEER, CUFF, None) is False

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.twin import homes
+from tools.simulator.devices import blood_pressure as cuffs
 from tools.simulator.devices import body_scales, readings
 from tools.simulator.devices.twins import TWINS
 from tools.simulator.house import CUFF, DELIVERED_S, Model, twin
@@ -119,6 +120,40 @@ def test_a_device_that_is_to_be_bonded_first_never_shows_its_error(home):
     house.world.run(story())
     assert not offended and cuff.display == ""
     assert homes.books(house) == (0, 0, 0)
+
+
+class PrivateCuff(cuffs.Cuff):
+    """Its address is another every quarter of an hour."""
+
+    PRIVATE = True
+
+
+@pytest.mark.parametrize("host", ["esp", "fork"])
+def test_a_device_whose_address_changes_is_known_by_its_identity_once_it_is_paired(home, host):
+    """Under one name on the platform, through addresses, a reboot, and a stranger that says it is that one."""
+    house = home(Model(PrivateCuff, "blood_pressure"), CUFF, paired=False, hub={"host": host})
+    private, cuff = house.devices
+    listed = private.address
+
+    async def story():
+        house.press_button()
+        await house.pair(private, 200)
+        await house.pair(cuff, 200)
+        await asyncio.sleep(310)
+        for _ in range(2):
+            before = private.bumble.random_address
+            await asyncio.sleep(1000)
+            await homes.measure(house, private, readings.blood_pressure(128, 82, 97, 71))
+            assert private.bumble.random_address != before
+        await house.power_cycle()
+        await asyncio.sleep(1000)
+        await homes.measure(house, private, readings.blood_pressure(129, 82, 97, 71), 120)
+        await homes.measure(house, cuff, readings.blood_pressure(130, 82, 97, 71), 120)
+        await homes.delivered(house)
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+    assert [one["device"] for one in homes.stored(house)] == [listed] * 3 + [cuff.address]
 
 
 def test_the_hub_gives_its_identity_key_and_knows_a_device_with_an_empty_one_again(home):

@@ -9,7 +9,7 @@ IRK_OCTETS = 16
 
 # sizeof(struct ble_store_value_sec), measured: 88 on Espressif's line, 80 on the fork. Another length is "absent".
 VALUE_OCTETS = {"esp": 88, "fork": 80}
-_LAYOUT = "<7sBHBBQ16s"
+_LAYOUT = "<7sBHBBQ16s16s"
 
 
 class Secret(NamedTuple):
@@ -22,6 +22,7 @@ class Secret(NamedTuple):
     key_size: int = 16
     ediv: int = 0
     rand: int = 0
+    irk: bytes = bytes(IRK_OCTETS)  # all zero: none
 
     def pack(self, host: str) -> bytes:
         """The opaque value."""
@@ -34,6 +35,7 @@ class Secret(NamedTuple):
             self.secure_connections,
             self.rand,
             self.ltk,
+            self.irk,
         )
         return packed + bytes(VALUE_OCTETS[host] - len(packed))
 
@@ -42,8 +44,8 @@ def unpack(value: bytes | None, host: str) -> Secret | None:
     """The bond in an opaque value; None when there is none, or of another length."""
     if value is None or len(value) != VALUE_OCTETS[host]:
         return None
-    address_key, key_size, ediv, authenticated, secure, rand, ltk = struct.unpack_from(_LAYOUT, value)
-    return Secret(address_key, ltk, bool(authenticated), bool(secure), key_size, ediv, rand)
+    address_key, key_size, ediv, authenticated, secure, rand, ltk, irk = struct.unpack_from(_LAYOUT, value)
+    return Secret(address_key, ltk, bool(authenticated), bool(secure), key_size, ediv, rand, irk)
 
 
 def address_key(address_type: int, address: bytes) -> bytes:

@@ -123,6 +123,7 @@ class Controller(controller.Controller):
         with running(link.loop):
             super().__init__(name, link=link, public_address=public_address)
         self.le_legacy_advertiser = Advertiser(self)
+        self.resolve: Callable[[hci.Address], bytes | None] | None = None  # a private address to its identity
         self.on_report: Callable[[int, hci.Address, bytes, int], None] | None = (
             None  # a hub's host takes scan reports directly
         )
@@ -194,9 +195,16 @@ class Controller(controller.Controller):
             if self.le_scan_type and advertiser is not None and kind in (ADV_IND, ADV_SCAN_IND):
                 self._report(SCAN_RSP, pdu.advertiser_address, bytes(advertiser.scan_response_data))
         wanted = self.pending_le_connection
-        if wanted and kind in (ADV_IND, ADV_DIRECT_IND) and wanted.peer_address == pdu.advertiser_address:
+        if wanted and kind in (ADV_IND, ADV_DIRECT_IND) and self._is_wanted(wanted, pdu.advertiser_address):
             if advertiser is None or advertiser.enabled:  # else another central was first
+                wanted.peer_address = pdu.advertiser_address  # on the air there is no other name
                 self.create_le_connection(pdu.advertiser_address)
+
+    def _is_wanted(self, wanted, address: hci.Address) -> bool:
+        if wanted.peer_address == address:
+            return True
+        identity = self.resolve(address) if self.resolve is not None and wanted.peer_address_type & 2 else None
+        return identity is not None and identity[1:] == bytes(wanted.peer_address)
 
     def _report(self, kind, address, data):
         if self.on_report is not None:

@@ -16,6 +16,7 @@ _SCAN, _CONNECT, _CONNECT_CANCEL, _DISCONNECT, _ADVERTISE = 4, 5, 6, 7, 20
 _CENTRAL_CONNECT, _CENTRAL_DISCONNECT, _SCAN_RESULT, _SCAN_DONE = 1, 2, 5, 6
 _PERIPHERAL_CONNECT, _PERIPHERAL_DISCONNECT, _CONNECTION_UPDATE = 7, 8, 27
 
+_RESOLVED = 2  # in an address's type: an identity, heard under a private address (Core 5.4, 4.E.7.7.65.2)
 _SCAN_UNIT_US = 625
 _INTERVAL_UNIT_US = 1250
 _FAILED = struct.pack("<HB6s", 0xFFFF, 0xFF, bytes(6))
@@ -48,6 +49,7 @@ class Gap:
     def on(self, device: Device) -> None:
         """The radio is on."""
         self.nimble.radio.on_report = self._on_report
+        self.nimble.radio.resolve = self.nimble.pairing.identity_of
         device.on("connection_failure", lambda error: None)
 
     def off(self) -> None:
@@ -98,10 +100,11 @@ class Gap:
 
     def _on_report(self, kind: int, address: hci.Address, data: bytes, rssi: int) -> None:
         if self._scanning:
-            self.nimble.post(
-                _SCAN_RESULT,
-                struct.pack("<B6sBb", address.is_random, bytes(address)[::-1], kind, rssi) + octets_field(data),
-            )
+            known = self.nimble.pairing.identity_of(address)
+            address_type = int(address.is_random) if known is None else _RESOLVED | known[0]
+            octets = bytes(address) if known is None else known[1:]
+            told = struct.pack("<B6sBb", address_type, octets[::-1], kind, rssi)
+            self.nimble.post(_SCAN_RESULT, told + octets_field(data))
 
     # -- links
 
@@ -120,7 +123,7 @@ class Gap:
             le_scan_interval=16,
             le_scan_window=16,
             initiator_filter_policy=0,
-            peer_address_type=address.address_type,
+            peer_address_type=hci.AddressType(address_type),
             peer_address=address,
             own_address_type=hci.OwnAddressType.PUBLIC,
             connection_interval_min=(min_us or _INTERVAL_MIN_US) // _INTERVAL_UNIT_US,
@@ -155,7 +158,9 @@ class Gap:
             self._connecting = False
         number = next(number for number in range(0xFFFF) if number not in nimble.links)
         address = connection.peer_address
-        link = HubLink(number, connection, central, int(address.is_random), bytes(address)[::-1])
+        known = nimble.pairing.identity_of(address)  # told without the mark: a host's connection knows identities alone
+        address_type, octets = (int(address.is_random), bytes(address)) if known is None else (known[0], known[1:])
+        link = HubLink(number, connection, central, address_type, octets[::-1])
         nimble.links[number] = link
         connection.on("disconnection", lambda reason: self._on_gone(link))
         connection.on("connection_parameters_update", lambda: self._on_parameters(link))

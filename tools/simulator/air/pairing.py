@@ -9,7 +9,7 @@ import struct
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from bumble import hci, smp
+from bumble import crypto, hci, smp
 from bumble.device import Device
 from bumble.keys import KeyStore, PairingKeys
 from bumble.pairing import PairingConfig, PairingDelegate
@@ -89,6 +89,7 @@ class Pairing:
         self.nimble = nimble
         self._running: Procedure | None = None
         self._irk = bytes(bonds.IRK_OCTETS)
+        self._resolving: dict[bytes, bytes] = {}  # the controller's resolving list: identity -> its IRK
 
     def services(self) -> dict:
         """What the hub may call."""
@@ -103,6 +104,7 @@ class Pairing:
 
     def off(self) -> None:
         """The radio is off."""
+        self._resolving.clear()
         if self._running is not None:
             self._stop(self._running)
 
@@ -145,8 +147,24 @@ class Pairing:
 
     def _walk_peers(self) -> Generator:
         for index in range(_WALK_MAX):
-            if (yield Event(_GET_SECRET, struct.pack("<BB", bonds.PEER_SECRET, index) + octets_field(None))) is None:
+            value = yield Event(_GET_SECRET, struct.pack("<BB", bonds.PEER_SECRET, index) + octets_field(None))
+            if value is None:
                 break
+            self._resolve_from_now_on(bonds.unpack(value, self.nimble.host))
+
+    def _resolve_from_now_on(self, secret: bonds.Secret | None) -> None:
+        if secret is not None and any(secret.irk):
+            self._resolving[secret.address_key] = secret.irk
+
+    def identity_of(self, address: hci.Address) -> bytes | None:
+        """The identity (type, little-endian address) behind a private address that some stored IRK resolves."""
+        if not address.is_resolvable:
+            return None
+        octets = bytes(address)
+        for identity, irk in self._resolving.items():
+            if crypto.ah(irk, octets[3:]) == octets[:3]:  # Core 5.4, 6.B.1.3.2.3
+                return identity
+        return None
 
     async def keys_of_peer(self, name: str) -> PairingKeys | None:
         """The stored key of a central that encrypts its link to us."""
@@ -302,12 +320,16 @@ class Pairing:
         told_encrypted = procedure.told_encrypted
         self._stop(procedure)
         refused: list[bytes | None] = []
+        identity = session.peer_bd_addr if session is not None else None
+        if identity is not None and link.central:  # who it says that it is
+            link.address_type, link.address = int(identity.is_random), bytes(identity)[::-1]
         if reached.bonded:
             for kind, key in self._new_secrets(link, keys, reached.authenticated):
                 payload = (
                     struct.pack("<B", kind) + octets_field(self._key(link)) + octets_field(key.pack(self.nimble.host))
                 )
                 self.nimble.post(_SET_SECRET, payload, refused.append)
+                self._resolve_from_now_on(key)
         if told_encrypted:
             link.security = reached
         else:
@@ -315,8 +337,9 @@ class Pairing:
 
     def _new_secrets(self, link: HubLink, keys: PairingKeys, authenticated: bool):
         key = self._key(link)
+        irk = keys.irk.value if keys.irk is not None else bytes(bonds.IRK_OCTETS)
         if keys.ltk is not None:
-            secret = bonds.Secret(key, keys.ltk.value, authenticated, True)
+            secret = bonds.Secret(key, keys.ltk.value, authenticated, True, irk=irk)
             return [(bonds.OUR_SECRET, secret), (bonds.PEER_SECRET, secret)]
         made = []
         ours, peers = keys.ltk_central, keys.ltk_peripheral
@@ -325,7 +348,8 @@ class Pairing:
         for kind, one in ((bonds.OUR_SECRET, ours), (bonds.PEER_SECRET, peers)):
             if one is not None and len(one.value) == _KEY_SIZE:
                 rand = int.from_bytes(one.rand or b"", "little")
-                made.append((kind, bonds.Secret(key, one.value, authenticated, False, _KEY_SIZE, one.ediv or 0, rand)))
+                secret = bonds.Secret(key, one.value, authenticated, False, _KEY_SIZE, one.ediv or 0, rand, irk)
+                made.append((kind, secret))
         return made
 
     def _make_room(self, results: list[bytes | None]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from bumble import att
+from bumble import att, crypto, hci
 from bumble.core import AdvertisingData
 from bumble.pairing import PairingConfig, PairingDelegate
 
@@ -14,6 +14,7 @@ from tools.simulator.devices import database
 from tools.simulator.devices.faults import Faults
 from tools.simulator.devices.link import CollectorLink
 
+_PRIVATE_ADDRESS_S = 900.0  # T_GAP(private_addr_int)
 LIMITED_DISCOVERABLE, GENERAL_DISCOVERABLE = 0x05, 0x06  # advertising flags, BR/EDR not supported in both
 
 
@@ -37,6 +38,7 @@ class Peripheral:
     PATIENCE_S = 15.0  # hangs up on a collector that asks nothing for so long
     BONDS = True
     PAIRING_FLAGS = GENERAL_DISCOVERABLE  # advertised while it takes a new bond
+    PRIVATE = False  # advertises under a private address, another every quarter of an hour
     BOND_FIRST = False  # shows E10 and hangs up on a collector that looks around before it has bonded
 
     def __init__(self, world, address: str, serial: str | None = None, faults: Faults | None = None):
@@ -58,7 +60,12 @@ class Peripheral:
         self._cccds: dict[str, dict[int, bytes]] = {}  # of bonded collectors, by address
         self._tasks: list[asyncio.Task] = []
         self._advertising = asyncio.Lock()
+        self._address_made = 0.0
         self._build()
+        if self.PRIVATE:
+            self.bumble.irk = self.chance.randbytes(16)
+            self._make_address()
+            self.address = bytes(self._private)[::-1].hex(":")  # under which it is found, and listed
 
     # -- what a model adds
 
@@ -152,6 +159,14 @@ class Peripheral:
 
     # -- advertising
 
+    def _make_address(self) -> None:
+        """Take the next private address (Core 5.4, 6.B.1.3.2.2)."""
+        prand = self.chance.randrange(1 << 22) | 1 << 22
+        octets = prand.to_bytes(3, "little")
+        octets = crypto.ah(self.bumble.irk, octets) + octets
+        self._private = hci.Address(octets, hci.Address.RANDOM_DEVICE_ADDRESS)
+        self._address_made = self.world.loop.time()
+
     def _wake(self, window_s: float) -> None:
         self._window_until = self.world.loop.time() + window_s
         if self.link is None:
@@ -166,6 +181,12 @@ class Peripheral:
                 await self.bumble.stop_advertising()
             if self.link is not None or self._window_until <= self.world.loop.time():
                 return
+            if self.PRIVATE:
+                if self.world.loop.time() - self._address_made > _PRIVATE_ADDRESS_S:
+                    self._make_address()
+                self.bumble.random_address = self._private
+                command = hci.HCI_LE_Set_Random_Address_Command(random_address=self._private)
+                await self.bumble.host.send_command(command)
             flags = self.PAIRING_FLAGS if self._pairing_mode else GENERAL_DISCOVERABLE
             fields = [(AdvertisingData.FLAGS, bytes((flags,)))]
             if self.SERVICE:

@@ -143,8 +143,8 @@ class Radio:
 
     # -- one visit
 
-    async def connect(self, address_type: int, address: bytes, identity: bytes) -> None:
-        """Open the link. PeerError("gone") when the device did not answer."""
+    async def connect(self, address: bytes, identity: bytes) -> None:
+        """Open the link to the device that was heard. PeerError("gone") when it did not answer."""
         self._alive()
         self._memory("visit")
         self._identity = identity
