@@ -49,6 +49,10 @@ class LiveScale(Weight):
     FEATURE = (0x2A9E, struct.pack("<I", _RESOLUTION_0_1_KG))
     ON_THE_WAY = (12_300, 64_000, 79_800)  # 0.001 kg
     TIMED = False
+    CLOCK: int | None = None
+
+    def __init__(self, world, address: str, **options):
+        super().__init__(world, address, **{"clock_is_set": self.TIMED, **options})
 
     def packets(self, held: Held) -> list[bytes]:
         """The numbers on the way, then the weight."""
@@ -62,6 +66,7 @@ class TimedLiveScale(LiveScale):
 
     FEATURE = Weight.FEATURE
     TIMED = True
+    CLOCK = Weight.CLOCK
 
 
 class Uc352ble(Weight, AndDevice):
