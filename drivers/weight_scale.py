@@ -6,9 +6,8 @@ kg is (80000, -3). What the scale's display can show is coarser and stands in 2A
 
 from micropython import const
 
-from drivers import Driver, Joint, make
+from drivers import Driver, make
 from drivers.formats import lengths, need, nothing, uuid128
-from drivers.joining import ALONE, ENDED, PART
 from firmware.measurement import codes
 from firmware.measurement.device_time import parse
 from firmware.measurement.measurement import Measurement
@@ -25,7 +24,6 @@ _HAS_TIME = const(0x02)
 _HAS_USER = const(0x04)
 _HAS_BMI_AND_HEIGHT = const(0x08)
 _KNOWN = const(0x0F)
-_USER_AT = const(10)  # behind flags, weight and time
 _UNSUCCESSFUL = const(0xFFFF)  # Weight Scale Service: the measurement did not succeed
 _LENGTHS = lengths(3, (0, 7, 1, 4))
 
@@ -70,33 +68,6 @@ def decode(octets) -> list:
     return [measurement]
 
 
-
-
-def settles(parts: list, uuid, octets) -> int:
-    """Tell whether weights are on the way to one: other numbers under the very same time, which no two weighings have.
-
-    The service has no mark for a weight that stands: the last one does.
-    """
-    timed = len(octets) >= _USER_AT and octets[0] & _HAS_TIME and (octets[3] or octets[4])
-    if not parts:
-        return PART if timed else ALONE
-    before = parts[-1][1]
-    same = timed and octets[0] == before[0] and bytes(octets[3:_USER_AT]) == bytes(before[3:_USER_AT])
-    if not same or (octets[0] & _HAS_USER and bytes(octets[_USER_AT:11]) != bytes(before[_USER_AT:11])):
-        return ENDED
-    return ENDED if bytes(octets) == bytes(before) else PART  # the same again is the scale's repeating itself
-
-
-def final(parts: list) -> list:
-    """Read the weight that stands."""
-    return decode(parts[-1][1])
-
-
-def final_body(parts: list) -> bytes:
-    """Return what the scale would send again."""
-    return bytes(parts[-1][1])
-
-
 STANDARD = make(
     "weight_scale",
     "Weight scale (standard)",
@@ -125,10 +96,8 @@ _and = make(
     burst=90,  # its memory
 )
 
-_joint = Joint(settles, final, final_body, True)
-
 DRIVER = Driver(
     DECODERS,
     (STANDARD, _and, make("ad_uc421ble", "A&D UC-421BLE", _and, name_prefixes=("A&D_UC-421BLE", "UC-421BLE"))),
-    {_MEASUREMENT: _joint, _VENDOR_MEASUREMENT: _joint},
+    {},
 )

@@ -457,34 +457,20 @@ def _join(row, *values):
     return group if group is None else (group[0], _told(group[1]))
 
 
-def test_the_last_of_the_weights_under_one_time_is_the_weight():
-    """GSS, Weight Measurement; 64.000 kg is 3200h, 79.900 kg is 3e6ch, in the air's order of octets."""
-    time, other = "ea07 01 05 08 00 09", "ea07 01 05 08 00 0a"
-    way, stands = ("02 0032 " + time), ("02 6c3e " + time)
-    places, told = _join("weight_scale", (0x2A9D, way), (0x2A9D, stands), (0x2A9D, "02 0032 " + other))
-    assert (places, told) == ((0, 1), _told(drivers.decode("weight_scale", 0x2A9D, _unhex(stands))))
-    assert _join("weight_scale", (0x2A9D, way), (0x2A9D, stands))[0] == (0, 1)
-    for alone in (
-        (way, "02 0032 " + other),  # two weighings
-        (way, way),  # sent again
-        ("00 0032", "00 6c3e"),  # no time: nobody knows
-        ("02 0032 0000 00 00 00 00 00", "02 6c3e 0000 00 00 00 00 00"),  # nor with a clock that is not set
-        ("06 0032 " + time + "01", "06 6c3e " + time + "02"),  # two persons
-        (way, "03 6c3e " + time),  # another unit: another kind of number
-        (way, ""),
-        (way,),
-    ):
-        assert _join("weight_scale", *[(0x2A9D, octets) for octets in alone]) is None
-    sent = [(0x2A9D, _unhex(octets)) for octets in (way, stands)]
-    assert drivers.body("weight_scale", sent) == _unhex(stands)
-
-
 def test_all_numbers_of_a_live_scale_in_one_visit_are_one_weighing():
     numbers = [(0x2A9D, octets) for octets in ("00 0032", "00 0032", "00 6c3e")]
     places, told = _join("weight_scale_live", *numbers, (0x2A9E, "00000000"))
     assert (places, told) == ((0, 1, 2), _told(drivers.decode("weight_scale", 0x2A9D, _unhex("00 6c3e"))))
     assert _join("weight_scale_live", *numbers, (0x2A9D, "01 6c3e"))[0] == (0, 1, 2)
     assert _join("weight_scale_live", numbers[0]) is None
+    sent = [(uuid, _unhex(text)) for uuid, text in numbers]
+    assert drivers.body("weight_scale_live", sent) == _unhex("00 6c3e")
+
+
+def test_weights_under_one_time_are_each_a_weighing():
+    """A scale whose clock stands still (2026-01-05 08:00:09 for ever) has weighed twice all the same."""
+    time = "ea07 01 05 08 00 09"
+    assert _join("weight_scale", (0x2A9D, "02 0032 " + time), (0x2A9D, "02 6c3e " + time)) is None
 
 
 def test_two_packets_of_one_body_composition_are_one_measurement():

@@ -48,25 +48,16 @@ class LiveScale(Weight):
     MODEL = "Weight scale, live"
     FEATURE = (0x2A9E, struct.pack("<I", _RESOLUTION_0_1_KG))
     ON_THE_WAY = (12_300, 64_000, 79_800)  # 0.001 kg
-    TIMED = False
     CLOCK: int | None = None
 
     def __init__(self, world, address: str, **options):
-        super().__init__(world, address, **{"clock_is_set": self.TIMED, **options})
+        super().__init__(world, address, **{"clock_is_set": False, **options})
 
     def packets(self, held: Held) -> list[bytes]:
         """The numbers on the way, then the weight."""
-        final = weight_octets(held, self.TIMED)
+        final = weight_octets(held, time=False)
         on_the_way = [struct.pack("<H", grams // 5) for grams in self.ON_THE_WAY]
         return [*(final[:1] + number + final[3:] for number in on_the_way), final]
-
-
-class TimedLiveScale(LiveScale):
-    """The same with the time of the weighing, one for all of its numbers."""
-
-    FEATURE = Weight.FEATURE
-    TIMED = True
-    CLOCK = Weight.CLOCK
 
 
 class Uc352ble(Weight, AndDevice):
