@@ -25,6 +25,8 @@ COMMANDS = {
     "fleet": ("tools.simulator.fleet.command", "command"),
     "fhir": ("tools.backend.fut.command", "command"),
     "bench": ("tools.host.bench", "command"),
+    "ca": ("tools.technician.authority", "command"),
+    "provision": ("tools.technician.provision", "command"),
     "devices": ("tools.technician.devices", "command"),
     "size": ("tools.host.size", "command"),
 }

@@ -150,6 +150,7 @@ class House:
         world: dict[str, Any] | None = None,
         hub: dict[str, Any] | None = None,
         authority: ca.Authority | None = None,
+        keyring: Keyring | None = None,
         broker: Callable[[Net], Any] | None = None,
     ):
         self.seed = seed
@@ -169,7 +170,7 @@ class House:
         )
         self.database = str(Path(self._folder.name) / "platform.sqlite")
         self.store = Store(self.database)
-        self.keyring = make_platform_keys(random_octets=ca.seeded(seed, "platform"))
+        self.keyring = keyring or make_platform_keys(random_octets=ca.seeded(seed, "platform"))
         self.platform = Platform(self, self.store, self.keyring)
         self.devices: list[MedicalDevice] = []
         self.enrolled: Enrolled

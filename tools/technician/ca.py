@@ -57,6 +57,27 @@ def new_key(random_octets: RandomOctets) -> ec.EllipticCurvePrivateKey:
     return ec.derive_private_key(drawn % (_ORDER - 1) + 1, ec.SECP256R1())
 
 
+def encrypted_pem(key: ec.EllipticCurvePrivateKey, passphrase: str) -> bytes:
+    """PKCS #8, encrypted by what the library holds to be best."""
+    lock = serialization.BestAvailableEncryption(passphrase.encode())
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
+
+
+def load_key(path: Path, passphrase: str = "") -> ec.EllipticCurvePrivateKey:
+    """A key that was written here. ValueError or TypeError when the passphrase does not open it."""
+    key = serialization.load_pem_private_key(path.read_bytes(), passphrase.encode() or None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("no elliptic-curve key")
+    return key
+
+
+def write_secret(path: Path, octets: bytes) -> None:
+    """Write a new file that only its owner may read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(octets)
+
+
 @dataclass(frozen=True)
 class Identity:
     """A certificate and, unless it stayed on a hub, its key."""
@@ -85,14 +106,18 @@ class Identity:
         plain = serialization.NoEncryption()
         return self.key.private_bytes(encoding, serialization.PrivateFormat.TraditionalOpenSSL, plain)
 
-    def save(self, folder: Path, name: str) -> tuple[Path, Path]:
-        """Write `name`.pem and `name`.key, the key for its owner alone; return both paths."""
+    def save(self, folder: Path, name: str, passphrase: str = "") -> tuple[Path, Path]:
+        """Write `name`.pem and `name`.key, the key for its owner alone (encrypted, PKCS #8); return both paths."""
         certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
         certificate.write_bytes(self.certificate_pem)
-        key.unlink(missing_ok=True)
-        with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(self.key_pem)
+        write_secret(key, encrypted_pem(self.key, passphrase) if passphrase else self.key_pem)
         return certificate, key
+
+    @classmethod
+    def load(cls, folder: Path, name: str, passphrase: str = "") -> "Identity":
+        """What was saved. ValueError or TypeError when the passphrase does not open it, OSError when it is absent."""
+        certificate = x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
+        return cls(certificate, load_key(folder / f"{name}.key", passphrase))
 
 
 class Authority:

@@ -45,27 +45,56 @@ class Enrolled:
     receipt_key: bytes
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a blank hub showed: its name, its request for a certificate, its public points."""
+
+    hub: str
+    request: bytes
+    signing: bytes
+    agreement: bytes
+
+
+async def ask(run: Callable[[str], Awaitable[str]]) -> Asked:
+    """Have the hub make its keys, unless it has them, and show what may leave it. PeerError when it is malformed."""
+    asked = _answer(await run(_REQUEST))
+    hub = asked["hub"]
+    request = bytes.fromhex(asked["tls"])
+    check_request(request, hub)
+    signing = point_of(check_request(bytes.fromhex(asked["signing"]), hub))
+    return Asked(hub, request, signing, bytes.fromhex(asked["agreement"]))
+
+
+async def give(
+    run: Callable[[str], Awaitable[str]],
+    asked: Asked,
+    authority_der: bytes,
+    certificate: bytes,
+    keyring: Keyring,
+    settings: dict,
+) -> Enrolled:
+    """Give the hub what makes it work, see it prove itself, and register it."""
+    package = {
+        "settings": {**settings, "platform": {"agreement": keyring.platform_point.hex()}},
+        "authority": authority_der.hex(),
+        "certificate": certificate.hex(),
+    }
+    proof = _answer(await run(_ACCEPT.format(package=json.dumps(package))))
+    key = receipt_key(keyring, HubKeys(asked.hub, asked.signing, asked.agreement))
+    expected = hmac.new(key, b"telehub enrolment" + bytes.fromhex(asked.hub), hashlib.sha256).hexdigest()
+    if proof["hub"] != asked.hub or not hmac.compare_digest(proof["proof"], expected):
+        raise EnrolmentFailed("the hub cannot prove that it holds its agreement key")
+    keyring.register(asked.hub, asked.signing, asked.agreement, hashlib.sha256(certificate).hexdigest())
+    return Enrolled(asked.hub, asked.signing, key)
+
+
 async def enrol(
     run: Callable[[str], Awaitable[str]], authority: Authority, keyring: Keyring, settings: dict
 ) -> Enrolled:
     """Enrol the hub behind `run` with these settings, but for `platform`, which is filled in here."""
-    asked = _answer(await run(_REQUEST))
-    hub = asked["hub"]
-    certificate = authority.sign_request(bytes.fromhex(asked["tls"]), hub)
-    signing = point_of(check_request(bytes.fromhex(asked["signing"]), hub))
-    agreement = bytes.fromhex(asked["agreement"])
-    package = {
-        "settings": {**settings, "platform": {"agreement": keyring.platform_point.hex()}},
-        "authority": authority.certificate_der.hex(),
-        "certificate": certificate.hex(),
-    }
-    proof = _answer(await run(_ACCEPT.format(package=json.dumps(package))))
-    key = receipt_key(keyring, HubKeys(hub, signing, agreement))
-    expected = hmac.new(key, b"telehub enrolment" + bytes.fromhex(hub), hashlib.sha256).hexdigest()
-    if proof["hub"] != hub or not hmac.compare_digest(proof["proof"], expected):
-        raise EnrolmentFailed("the hub cannot prove that it holds its agreement key")
-    keyring.register(hub, signing, agreement, hashlib.sha256(certificate).hexdigest())
-    return Enrolled(hub, signing, key)
+    asked = await ask(run)
+    certificate = authority.sign_request(asked.request, asked.hub)
+    return await give(run, asked, authority.certificate_der, certificate, keyring, settings)
 
 
 def _answer(text: str) -> dict:

@@ -202,8 +202,8 @@ class Hub:
         innermost = self._blocked[-1]
         if self._queue and self._receptive(innermost):
             return 0.0
-        if isinstance(innermost, _Wait) and self._woken and not self._handling:
-            return 0.0
+        if isinstance(innermost, _Wait) and self._woken and self._started and not self._handling:
+            return 0.0  # but what comes while it starts does not start it sooner
         assert isinstance(innermost, _Wait | _Call)
         return min(innermost.until, self.watchdog_due)
 

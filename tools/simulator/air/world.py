@@ -95,15 +95,15 @@ class TwinHub(Hub):
         self._log = self.log_path.open("ab")
         self.stdout: Any = self._log
         """Where what it prints goes: its log, or the serial line that somebody puts here."""
+        self.on_cable = False
+        """Whether it is a board (simulator/board/): it runs what its own file system holds, and its prompt listens."""
         self.environment: dict[str, str] = {}
         self.on_down = self._went_down
         assert not options
 
-    def start(
-        self, root: Path | None = None, program: Path | None = None, cause: int = PWRON_RESET, cable: bool = False
-    ) -> None:
-        """Give it power: boot.py and main.py of `root` (`cable`: of its own file system), or one program."""
-        self.environment = launch.environment(root, program, self.preemption.probability > 0, cable)
+    def start(self, root: Path | None = None, program: Path | None = None, cause: int = PWRON_RESET) -> None:
+        """Give it power: boot.py and main.py of `root`, or one program."""
+        self.environment = launch.environment(root, program, self.preemption.probability > 0, self.on_cable)
         self.on_result = None if program else self._on_stopped
         self.down.clear()
         self._begin(cause)

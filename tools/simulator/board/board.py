@@ -3,11 +3,20 @@
 import os
 import threading
 
+from tools.simulator.air.flash import APP, DATA, PartitionRow
 from tools.simulator.air.world import TwinHub
 from tools.simulator.board.cable import Cable
 from tools.simulator.board.console import Console
 
 _PIECE_OCTETS = 4096
+_PROMPT_OCTETS = 65_536  # of heap for what the board has beside a hub in the twin: the prompt, and blocks kept near
+
+# As a board is after `telehub flash`; the application's hundred files take whole sectors each.
+TABLE = (
+    PartitionRow("factory", APP, 0x00, 0x10000, 0),
+    PartitionRow("vfs", DATA, 0x81, 0x200000, 384),
+    PartitionRow("journal", DATA, 0x40, 0x400000, 128),
+)
 
 
 class Board:
@@ -18,6 +27,8 @@ class Board:
 
     def __init__(self, hub: TwinHub):
         self.hub = hub
+        hub.on_cable = True
+        hub.heap_octets += _PROMPT_OCTETS
         self.cable = Cable(hub.loop, self._heard, self._pulled)
         self.console = Console(hub, self.cable.pull)
         ours, theirs = os.pipe()
@@ -34,7 +45,7 @@ class Board:
     def plug(self) -> str:
         """Put the cable in: the board has power, and a path."""
         path = self.cable.plug()
-        self.hub.start(cable=True)
+        self.hub.start()
         return path
 
     def pull(self) -> None:

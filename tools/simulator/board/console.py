@@ -17,7 +17,7 @@ class Console:
     """Serves the two calls of the prompt, and hands Ctrl-C to whatever runs.
 
     `commands` counts what was executed since the board was made. `cut_at` is (number, moment): the power fails when
-    that command is `before` being executed, or `after` it, with its answer unsaid.
+    that command is `before` being executed, or `after` it, with its answer unsaid. `watching` hears of both moments.
     """
 
     def __init__(self, hub: TwinHub, cut: Callable[[], None]):
@@ -28,6 +28,7 @@ class Console:
         self._listened = False  # whether the prompt was reached: what runs before it is no command
         self.commands = 0
         self.cut_at: tuple[int, str] | None = None
+        self.watching: Callable[[int, str], None] = lambda _number, _moment: None
         hub.services.update({_READ: self._read, _MODE: self._mode})
         hub.on_power.append(self._power)
 
@@ -50,9 +51,9 @@ class Console:
         told = payload[0]
         if told == _RUNNING and self._listened:
             self.commands += 1
-            self._maybe_cut("before")
+            self._passing("before")
         elif told == _RAN:
-            self._maybe_cut("after")
+            self._passing("after")
         elif told in (_TO_RAW, _TO_FRIENDLY):
             self._resetting = True
             self._hub.environment["TWIN_CABLE"] = "raw" if told == _TO_RAW else "friendly"
@@ -60,7 +61,8 @@ class Console:
             self._listened = True
         self._running = told == _RUNNING
 
-    def _maybe_cut(self, moment: str) -> None:
+    def _passing(self, moment: str) -> None:
+        self.watching(self.commands, moment)
         if self.cut_at == (self.commands, moment):
             self.cut_at = None
             self._cut()

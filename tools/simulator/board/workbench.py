@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from tools.simulator.air.world import World
-from tools.simulator.board.board import Board
+from tools.simulator.board.board import TABLE, Board
 
 PACE = 20.0  # virtual seconds in a real one: a program that waits for a board waits so much less
 _OUI = bytes.fromhex("24d7eb")  # an Espressif address block
@@ -32,12 +32,14 @@ class Workbench:
         self.world = World(seed, pace=pace)
         self.boards: list[Board] = []
 
-    def add(self, count: int = 1, **options) -> list[Board]:
-        """Boards with their cables in."""
+    def add(self, count: int = 1, plugged: bool = True, **options) -> list[Board]:
+        """Boards, with their cables in."""
+        options = {"table": TABLE, **options}
         added = [Board(self.world.add_hub(board_id(len(self.boards) + number), **options)) for number in range(count)]
         self.boards += added
         for board in added:
-            board.plug()
+            if plugged:
+                board.plug()
         return added
 
     def paths(self) -> list[str]:

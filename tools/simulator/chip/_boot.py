@@ -72,6 +72,10 @@ def _mount_flash(own):
 
     host = vfs.VfsPosix("/")
     partition = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")[0]
+    if own:
+        from _cached import Cached
+
+        partition = Cached(partition)
     try:
         flash = vfs.VfsLfs2(partition)
     except OSError:
