@@ -20,6 +20,9 @@ _ALLOWED = (
 )  # fmt: skip
 # May be used beside us as they come, and replaced by whoever wants to: nothing of theirs is in our code.
 _BESIDE = ("LGPL", "GNU Lesser General Public License", "GNU Library or Lesser", "Eclipse", "EPL")
+# GPL: our own code may stay MIT beside it, and nothing of it is in what goes on a hub; whoever passes on both in one
+# package does so under the GPL.
+_BY_NAME = {"esptool": "GPL-2.0-or-later"}
 _TOLD: dict[str, str] = {
     # From the LICENSE file that each brings, since its metadata names none.
     "atheris": "Apache-2.0",
@@ -50,6 +53,8 @@ def refused(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """(package, licence) of each that may not be used. Where a choice is given, one that is allowed is enough."""
     for name in names:
         told = licence(name)
+        if told == _BY_NAME.get(name, ""):
+            continue
         if told is not None and not any(word.lower() in told.lower() for word in (*_ALLOWED, *_BESIDE)):
             yield name, told
 

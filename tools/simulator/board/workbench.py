@@ -59,6 +59,10 @@ class Workbench:
         made: Made = self.world.run(beside())
         return made
 
+    def stay(self) -> None:
+        """Let the boards live until somebody stops this."""
+        self.world.run(_beat())
+
     def close(self) -> None:
         """Clear the table."""
         for board in self.boards:
