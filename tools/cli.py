@@ -27,6 +27,7 @@ COMMANDS = {
     "bench": ("tools.host.bench", "command"),
     "ca": ("tools.technician.authority", "command"),
     "provision": ("tools.technician.provision", "command"),
+    "label": ("tools.technician.label", "command"),
     "devices": ("tools.technician.devices", "command"),
     "size": ("tools.host.size", "command"),
 }

@@ -102,7 +102,7 @@ def create(folder: Path, name: str, passphrase: str, gtin: str | None = None) ->
 
 def open_folder(folder: Path, passphrase: str | None = None) -> Programme:
     """Open a programme; the passphrase is asked for when there is a ca.key and none was given."""
-    about = _about(_json(folder / "programme.json"), str(folder / "programme.json"))
+    about = about_of(folder)
     certificate = x509.load_pem_x509_certificate(_octets(folder / "ca.pem"))
     authority = None
     if (folder / "ca.key").exists():
@@ -117,6 +117,17 @@ def open_folder(folder: Path, passphrase: str | None = None) -> Programme:
         folder, about, certificate.public_bytes(ca.serialization.Encoding.DER), authority,
         _point(operator, folder), keyring, _json(folder / "settings.json"),
     )  # fmt: skip
+
+
+def about_of(folder: Path) -> About:
+    """What labels say."""
+    return _about(_json(folder / "programme.json"), str(folder / "programme.json"))
+
+
+def write_private(path: Path, octets: bytes) -> None:
+    """A file with what labels say: its owner's alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ca.write_secret(path, octets)
 
 
 def operator_key(folder: Path, passphrase: str | None = None):
