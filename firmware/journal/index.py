@@ -81,7 +81,7 @@ class Index:
         self.described = 0
         self.done = []  # capture numbers receipted or lost, as flat half-open ranges
         self.plans = []  # OpenPlan, by sequence
-        self.fixes = []  # (boot, mono_ms, place, source, uncertainty_ms)
+        self.fixes = []  # (boot, mono_ms, place, source, uncertainty_ms); boot 0: not read yet (read_fixes)
         self.descriptions = []  # [number, place, told]
         self.sessions = {}  # device -> place of its last session
 
@@ -185,15 +185,31 @@ class Index:
 
     def add_fix(self, place, fix, oldest_boot):
         """A fix record, new or moved."""
-        fixes = [entry for entry in self.fixes if (entry[0], entry[1]) != (fix.boot, fix.mono_ms)]
-        fixes.append((fix.boot, fix.mono_ms, place, fix.source, fix.uncertainty_ms))
-        self.fixes = fixes
+        self._put_fix((fix.boot, fix.mono_ms, place, fix.source, fix.uncertainty_ms))
         if oldest_boot is not None:  # else not all plans are known yet
             self.prune_fixes(oldest_boot)
 
+    def _put_fix(self, entry):
+        self.fixes = [one for one in self.fixes if one[:2] != entry[:2]]
+        self.fixes.append(entry)
+
+    def read_fixes(self, read):
+        """Read those that a snapshot names by their places: a boot has no time for it, and seldom the need."""
+        if not self.fixes or self.fixes[0][0]:
+            return  # they come first
+        entries, self.fixes = self.fixes, []
+        for entry in entries:
+            body = None if entry[0] else read(entry[2], records.KIND_FIX)
+            if body is not None:
+                fix = records.unpack_fix(body)
+                entry = (fix.boot, fix.mono_ms, entry[2], fix.source, fix.uncertainty_ms)
+            if entry[0]:  # else it was moved since, and stands behind
+                self._put_fix(entry)
+        self.prune_fixes(0)
+
     def prune_fixes(self, oldest_boot):
         """Forget fixes that nobody needs, and the oldest of too many."""
-        self.fixes = [entry for entry in self.fixes if self.needs_fix(entry, oldest_boot)][-FIXES_MAX:]
+        self.fixes = sorted([entry for entry in self.fixes if self.needs_fix(entry, oldest_boot)])[-FIXES_MAX:]
 
     def drop_lost_plans(self):
         """Forget open plans whose records are gone; whether there were any."""
@@ -267,7 +283,7 @@ class Index:
         return octets
 
     def load(self, octets, read):
-        """Become what a snapshot says; `read(place, kind)` gives a record's body, or None when it is gone.
+        """Become what a snapshot says; `read(place, kind)` gives a plan's body, or None when it is gone.
 
         What is gone was moved since, and comes with the records after the snapshot.
         """
@@ -289,12 +305,8 @@ class Index:
                 entry.fill(*records.unpack_plan(body))
             self.plans.append(entry)
         for _index in range(facts[12]):
-            place = struct.unpack_from("<H", octets, at)[0]
+            self.fixes.append((0, 0, struct.unpack_from("<H", octets, at)[0], 0, 0))
             at += 2
-            body = read(place, records.KIND_FIX)
-            if body is not None:
-                fix = records.unpack_fix(body)
-                self.fixes.append((fix.boot, fix.mono_ms, place, fix.source, fix.uncertainty_ms))
         for _index in range(facts[13]):
             number, place = struct.unpack_from("<HH", octets, at)
             at += 4

@@ -95,6 +95,7 @@ class Journal(Known):
 
     def fix(self, fix):
         """Keep what tied this boot's monotonic time to the world's."""
+        self.read_fixes()
         place = self.append(records.KIND_FIX, records.pack_fix(fix), _KEEP_ORDINARY, True)
         self.index.add_fix(place, fix, self.oldest_boot())
 

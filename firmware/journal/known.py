@@ -64,11 +64,13 @@ class Known:
 
     def fix_for(self, boot):
         """The best fix of a boot, or None."""
+        self.read_fixes()
         entry = self.index.best_fix(boot)
         return self._fix(entry) if entry else None
 
     def fix_at(self, boot, mono_ms):
         """The fix of this boot and moment, or None when it is no longer needed and gone."""
+        self.read_fixes()
         for entry in self.index.fixes:
             if entry[0] == boot and entry[1] == mono_ms:
                 return self._fix(entry)
@@ -106,6 +108,10 @@ class Known:
         """The boot of the oldest capture that waits; a later one than all when none does."""
         number, boot, _mono_ms = self.finder.oldest_waiting()
         return boot if number else self.index.boot + 1
+
+    def read_fixes(self):
+        """Know what the fixes say of which a boot read the places alone."""
+        self.index.read_fixes(self.body)
 
     def body(self, place, kind):
         """A record's body, or None when it is not that any more."""

@@ -8,6 +8,7 @@ from micropython import const
 from firmware.contracts import Full
 from firmware.journal import records
 from firmware.journal.frame import HEAD, MAIN, SECTOR, UNIT, UNITS, frame, units_for
+from firmware.journal.index import FIXES_MAX
 
 UNUSABLE = const(255)  # in `start`: this generation is left out
 _ATTEMPTS = const(4)
@@ -98,8 +99,13 @@ class MainLane:
 
     def snapshot(self):
         """Put all that is known on flash once more."""
-        self.append(records.KIND_SNAPSHOT, self._index.snapshot())
+        self.append(records.KIND_SNAPSHOT, self._all_known())
         self.snapshot_generation, self.closed = self.generation, 0
+
+    def _all_known(self):
+        if len(self._index.fixes) > FIXES_MAX:  # a boot did not read them; those that were moved are there twice
+            self._index.read_fixes(self.body)
+        return self._index.snapshot()
 
     def closes(self, place):
         """Note that a receipt needs the plan at this place, which alone says what is done, until the next snapshot."""
@@ -177,7 +183,7 @@ class MainLane:
         self._moved_low[here] = self._moved_high[here] = 0
         opening = struct.pack("<IIII", self._opened_at[here], low, high, self._index.boot)[: _OPEN_OCTETS - 1]
         self._index.number = max(self._index.number, self._opened_at[here])
-        snapshot = self._index.snapshot()
+        snapshot = self._all_known()
         for payload in (bytes((records.KIND_OPEN,)) + opening, bytes((records.KIND_SNAPSHOT,)) + snapshot):
             for _attempt in range(_ATTEMPTS):
                 at = self.at

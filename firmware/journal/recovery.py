@@ -13,8 +13,8 @@ from firmware.journal.ends import Ends
 from firmware.journal.frame import CAPTURES, HEAD, MAIN, SECTOR, UNITS, Sectors, units_for
 from firmware.journal.heads import first_clean
 
-_PLACE = const(128)  # octets: a plan of one range; longer ones take a second read
-_FIX = const(32)  # octets of a fix's frame
+_FIXES_MAX = const(48)  # the snapshot's and as many since
+_PLACE = const(160)  # octets: a plan of eight ranges
 _ALL = const(0x3FFFFFFF)
 
 
@@ -116,7 +116,6 @@ class Recovery:
                     self._apply(generation, place, payload[0], bytes(payload[1:]))
                 except (ValueError, IndexError):
                     self._ends.note("record")
-        self._index.prune_fixes(0)
         if self._index.drop_lost_plans():
             self._ends.note("record")
 
@@ -139,6 +138,8 @@ class Recovery:
             fix = records.unpack_fix(body)
             index.saw_boot(fix.boot)
             index.add_fix(place, fix, None)
+            if len(index.fixes) > _FIXES_MAX:
+                index.read_fixes(self._read_place)
         elif kind == records.KIND_DESCRIPTION:
             index.add_description(place, body[0] | body[1] << 8)
         elif kind == records.KIND_PLAN:
@@ -173,7 +174,7 @@ class Recovery:
             self._main.moved(low, high)
 
     def _read_place(self, place, kind):
-        self._places.ahead = _FIX if kind == records.KIND_FIX else _PLACE
+        self._places.ahead = _PLACE
         return self._main.body(place, kind, self._places)
 
     # capture lane

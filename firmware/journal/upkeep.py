@@ -94,6 +94,7 @@ class Upkeep:
             if plan is not None and plan.place == place:
                 return kind, body, 0, 0
         elif kind == records.KIND_FIX:
+            self._journal.read_fixes()
             for entry in index.fixes:
                 if entry[2] == place and index.needs_fix(entry, self._journal.oldest_boot()):
                     return kind, body, 0, 0

@@ -554,3 +554,28 @@ def test_a_boot_that_the_chip_refused_to_write_down_is_no_other_boot():
         else:
             journal.fix(Fix(journal.boot, 5, 1_800_000_000, 1, 20))
         assert _again(flash).boot == journal.boot + 1, what
+
+
+def test_fixes_that_a_boot_did_not_read_are_there_when_asked_for_and_never_too_many():
+    """A snapshot names 24 by their places, and a log of many boots has more before the next one."""
+    owner = Owner(12, "noise", seed=9)
+    owner.start()
+    for _boot in range(22):
+        owner.session()
+        owner.capture()
+        owner.fix()
+        owner.start()
+    flash, chance = owner.flash, random.Random(5)
+    known = {}
+    for boot in range(200):
+        journal = Journal(flash, chance.randbytes)
+        if boot % 2:
+            _capture(journal)
+            known[journal.boot] = Fix(journal.boot, 100 + boot, 1_800_000_000 + boot, 1, 20)
+            journal.fix(known[journal.boot])
+    assert journal.main.generation > owner.journal.main.generation
+    found = [record for _frame, record in journal_state.read(flash.image()).records]
+    assert max(len(one["fixes"]) for one in found if one["record"] == "snapshot") == 24
+    again = Journal(flash.copy(), random.Random(9).randbytes)
+    _capture(again)
+    assert [again.fix_for(boot) for boot in sorted(known)[-20:]] == [known[boot] for boot in sorted(known)[-20:]]

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from firmware.journal.frame import SECTOR
+from firmware.journal.index import OPEN_PLANS_MAX, RANGES_MAX
 from firmware.journal.journal import Journal
-from firmware.journal.records import Fix, Session
+from firmware.journal.records import PLAN_RANGES_MAX, Fix, Plan, Session
 from tools.host.figures import Figure
 from tools.host.interpreters import ROOT, micropython32
 from tools.simulator.nor import Nor, PowerCut
@@ -150,9 +151,10 @@ def offline() -> list[Figure]:
 
 
 def recovery(destroyed: tuple[int, ...] | None = None, erased: str = "noise") -> list[Figure]:
-    """What a boot reads of a full 1 MiB, the worst of it whole and with any one head destroyed."""
+    """What a boot reads of a full 1 MiB with all tables full, the worst of it whole and with any one head destroyed."""
     boots = recoveries(range(MIB_SECTORS) if destroyed is None else destroyed, erased)
     whole = boots[0]
+    assert len(whole["plans"]) == OPEN_PLANS_MAX <= whole["fixes"]
     for index, one in enumerate(boots):
         assert one["found"] == whole["found"] and not one["notes"], (index - 1, one)
     return [
@@ -161,9 +163,24 @@ def recovery(destroyed: tuple[int, ...] | None = None, erased: str = "noise") ->
     ]
 
 
+def _plan_all(journal: Journal) -> None:
+    """As many plans as may be open, with as many ranges; of boots with fixes of their own."""
+    number, ranges = 1, RANGES_MAX
+    for left in range(OPEN_PLANS_MAX, 0, -1):
+        count = min(PLAN_RANGES_MAX, ranges - left + 1)
+        captures = tuple((number + 2 * one, 1) for one in range(count))
+        number, ranges, sequence = number + 2 * count, ranges - count, journal.next_sequence
+        octets = sequence.to_bytes(32, "big")
+        journal.plan(Plan(sequence, journal.last_hash, captures, 1, 1, left, 1000, b"kid kid ", 1, octets, 0))
+    generation = journal.main.generation
+    while journal.main.generation == generation:  # until a snapshot names them all by their places
+        journal.session(_session(60_002, journal.boot))
+
+
 def recoveries(destroyed: Any, erased: str) -> list[dict[str, Any]]:
     """What the 32-bit interpreter finds: of the whole image first, then with each of these heads destroyed."""
-    flash, _last = year(erased)
+    flash, journal = year(erased)
+    _plan_all(journal)
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "journal.bin"
         flash.save(image)

@@ -66,10 +66,11 @@ def boot(flash):
     heap = gc.mem_alloc() - before  # type: ignore[attr-defined]
     waiting = [list(one) for one in index.waiting_ranges(captures.number)]
     return {
-        "reads": reads, "octets": octets, "heap": heap, "notes": notes,
+        "reads": reads, "octets": octets, "heap": heap, "notes": notes, "fixes": len(index.fixes),
+        "plans": [list(plan.captures) for plan in index.plans],
         "found": [
             index.chain.hex(), index.boot, index.sequence, index.hash.hex(), captures.number, floor, waiting,
-            [plan.sequence for plan in index.plans], captures.generation, main.generation,
+            [(plan.sequence, plan.captures) for plan in index.plans], captures.generation, main.generation,
         ],
     }  # fmt: skip
 
