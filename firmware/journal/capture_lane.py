@@ -43,7 +43,7 @@ class CaptureLane:
         self._back = bytearray(_CHUNK * UNIT)
         self._chunks = [memoryview(self._chunk)[: units * UNIT] for units in range(_CHUNK + 1)]
         self._backs = [memoryview(self._back)[: units * UNIT] for units in range(_CHUNK + 1)]
-        self._unsure = False  # a read failed: nobody knows whether an attempt is on flash
+        self._unsure = False  # a read failed: nobody knows whether an attempt of this capture is on flash
 
     # main loop
 
@@ -90,6 +90,7 @@ class CaptureLane:
         if length > VALUE_OCTETS_MAX:
             raise ValueError(length)
         number = self.number
+        self._unsure = False
         head = self._head
         head[0] = 0
         struct.pack_into("<IHBB", head, 6, number, handle, device, flags & 31 | quality << 5)
@@ -127,7 +128,6 @@ class CaptureLane:
             if (attempt == _ATTEMPTS - 1 or self.at + units > UNITS) and not self._advance():
                 break
         if self._unsure:  # the number may stand on flash with these octets
-            self._unsure = False
             self.number = number + 1
         raise OSError(_EIO)
 

@@ -61,7 +61,8 @@ def test_a_frame_that_is_as_the_format_says_is_read(size):
 def test_a_frame_with_one_thing_wrong_is_none():
     payload = b"sixteen octets."
     for wrong in (
-        {"unit": 5}, {"lane": 1}, {"generation": 2}, {"generation": 4}, {"salt": b"saltsalu"}, {"check": 63}, {"check": 0},
+        {"unit": 5}, {"lane": 1}, {"generation": 2}, {"generation": 4}, {"salt": b"saltsalu"}, {"check": 63},
+        {"check": 0},
     ):  # fmt: skip
         good = framed(payload, 4)
         bad = framed(payload, **{"unit": 4} | wrong)
