@@ -1,4 +1,4 @@
-"""Where there is room, there is; what the lanes write is where and as FORMAT.md says; what fails is not said to be kept."""
+"""Where there is room, there is; the lanes write as FORMAT.md says; what failed is not said to be kept."""
 
 import random
 
