@@ -69,6 +69,16 @@ def test_each_way_breaks_one_thing_and_the_file_stays_as_it_is(tmp_path):
     assert mutants(tmp_path, "guarded.py", 1) == mutants(tmp_path, "guarded.py", 1)
 
 
+def test_a_decorated_function_is_called_by_the_line_that_its_code_says(tmp_path):
+    """Properties counted as never called, whatever called them: their code begins with the decorator."""
+    source = "class Box:\n    @property\n    def full(self):\n        return self.count > 3\n"
+    (tmp_path / "box.py").write_text(source)
+    names = {}
+    exec(compile(source, "box.py", "exec"), names)
+    first = names["Box"].full.fget.__code__.co_firstlineno
+    assert {mutant.first_line for mutant in mutants(tmp_path, "box.py", 9)} == {first} == {2}
+
+
 def test_killed_hung_survived_and_never_called_are_told_apart(tmp_path):
     count = len(_ways(tmp_path))
     (tmp_path / "test_guarded.py").write_text(_TEST)

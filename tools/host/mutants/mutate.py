@@ -41,10 +41,11 @@ def mutants(root: Path, file: str, per_line: int) -> list[Mutant]:
     numbers = {id(node): number for number, node in enumerate(ast.walk(tree))}
     by_line: dict[int, list[Mutant]] = {}
     for name, function in _functions(tree):
+        first = min([function.lineno, *(one.lineno for one in function.decorator_list)])  # as its code object says
         for node in _breakable(function):
             for way, what in enumerate(_ways(node)):
                 line = getattr(node, "lineno", function.lineno)
-                mutant = Mutant(file, name, function.lineno, line, numbers[id(node)], way, what)
+                mutant = Mutant(file, name, first, line, numbers[id(node)], way, what)
                 by_line.setdefault(line, []).append(mutant)
     chosen = []
     for line, of_line in sorted(by_line.items()):
