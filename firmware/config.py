@@ -40,6 +40,9 @@ def check(settings: dict) -> dict:
             raise PeerError("settings: " + name + ("." + inside if inside else ""))
     if not isinstance(settings["broker"].get("port"), int):
         raise PeerError("settings: broker.port")
+    signer = settings.get("signer", {"scl": 0, "sda": 0, "slot": 0})
+    if not isinstance(signer, dict) or not all([isinstance(signer.get(name), int) for name in ("scl", "sda", "slot")]):
+        raise PeerError("settings: signer")
     pins = settings.get("pins", {})
     if not isinstance(pins, dict) or not all([isinstance(pin, int) for pin in pins.values()]):
         raise PeerError("settings: pins")

@@ -83,6 +83,7 @@ class Hub:
         self.session = parts.session
         self.random_octets = parts.random_octets
         self.set_chip_clock = parts.set_chip_clock
+        self._secure_element = parts.secure_element
         self._light = parts.light
         self._button = parts.button
         self._start_watchdog = parts.start_watchdog
@@ -182,7 +183,10 @@ class Hub:
         self.forget()  # the heap holds what makes a payload or what signs it, never both
         from firmware.seal import cose
 
-        return cose.sign1_in(self.buffer, at, length, self.keys.signing, header)
+        key = self.keys.signing
+        if isinstance(key, tuple):  # where the secure element is that has it
+            key = self._secure_element(key)
+        return cose.sign1_in(self.buffer, at, length, key, header)
 
     def promise(self, name: str, within_ms: int) -> None:
         """This loop will be heard of again within this time; else the watchdog bites."""

@@ -35,6 +35,7 @@ class Parts:
         self.button = Button(pins.get("button"))
         self.set_chip_clock = set_chip_clock
         self.start_watchdog = chip.watchdog
+        self.secure_element = chip.secure_element
         self.hub_id = chip.hub_id()
         self.reset_cause = chip.reset_cause()
 

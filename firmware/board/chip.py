@@ -38,3 +38,10 @@ def reset() -> None:
 def watchdog(limit_ms: int):
     """Start the watchdog; the object's feed() is its only verb, and nothing stops it."""
     return machine.WDT(timeout=limit_ms)
+
+
+def secure_element(place: tuple):
+    """What signs a digest with the key that lies there: (pin of the clock, pin of the data, slot)."""
+    from firmware.board.atecc608 import SecureElement
+
+    return SecureElement(*place).sign

@@ -16,6 +16,7 @@ _PASSING = (
     "drivers.",
     "firmware.ble.advert",
     "firmware.ble.visit",
+    "firmware.board.atecc608",
     "firmware.board.mqtt",
     "firmware.config",
     "firmware.enrolment",

@@ -18,13 +18,19 @@ _ECDSA_SHA256 = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"  # 1.2.840.10045.4.3
 _COMMON_NAME = b"\x06\x03\x55\x04\x03"  # 2.5.4.3
 
 
-def request(key, name: str) -> bytes:
-    """Return a certificate request for this key, subject CN=name, signed with the key itself."""
-    public = _der(_SEQUENCE, _der(_SEQUENCE, _EC_PUBLIC_KEY + _PRIME256V1) + _bits(p256.public_key(key)))
+def request(key, name: str, point=None) -> bytes:
+    """Return a certificate request for this key, subject CN=name, signed with the key itself.
+
+    `key`: 32 octets, or a function that signs a digest, then with its public point.
+    """
+    if point is None:
+        point = p256.public_key(key)
+    public = _der(_SEQUENCE, _der(_SEQUENCE, _EC_PUBLIC_KEY + _PRIME256V1) + _bits(point))
     subject = _der(_SEQUENCE, _der(_SET, _der(_SEQUENCE, _COMMON_NAME + _der(_UTF8, name.encode()))))
     # version 0, subject, key, and no attributes ([0], empty)
     info = _der(_SEQUENCE, b"\x02\x01\x00" + subject + public + b"\xa0\x00")
-    signature = p256.sign(key, hashlib.sha256(info).digest())
+    digest = hashlib.sha256(info).digest()
+    signature = key(digest) if callable(key) else p256.sign(key, digest)
     pair = _der(_SEQUENCE, _integer(signature[:32]) + _integer(signature[32:]))
     return _der(_SEQUENCE, info + _der(_SEQUENCE, _ECDSA_SHA256) + _bits(pair))
 

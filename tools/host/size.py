@@ -20,6 +20,9 @@ from tools.host.output import CommandError, Output
 # The precomputed points of P-256 are data that can be left out for slower signatures: told apart.
 _P256_TABLE = p256_table.NAME
 
+# On hubs that have one.
+_SECURE_ELEMENT = "firmware/board/atecc608"
+
 _EVERY_HUB = (
     "__init__", "formats", "device_information", "blood_pressure", "weight_scale", "pulse_oximeter", "nonin",
 )  # fmt: skip
@@ -43,7 +46,7 @@ def measure() -> list[Figure]:
             raise CommandError("mpy-cross refuses the firmware", error.args[0]) from error
         rooms: Counter[str] = Counter()
         drivers: Counter[str] = Counter()
-        table = further = 0
+        table = further = element = 0
         for one in done:
             if one.target.name == _P256_TABLE:
                 table = one.octets
@@ -51,7 +54,9 @@ def measure() -> list[Figure]:
             room = _room(one.source)
             if room == "drivers":
                 drivers[one.source.stem] = one.octets
-            if room == "drivers" and one.source.stem not in _EVERY_HUB:
+            if one.source.relative_to(build.ROOT).as_posix().startswith(_SECURE_ELEMENT):
+                element += one.octets
+            elif room == "drivers" and one.source.stem not in _EVERY_HUB:
                 further += one.octets
             else:
                 rooms[room] += one.octets
@@ -62,6 +67,7 @@ def measure() -> list[Figure]:
         total,
         Figure("size.p256_table_octets", table, "octets", p256_table.OCTETS_MAX),
         *parts,
+        Figure("size.secure_element_octets", element, "octets"),
         Figure("size.further_drivers_octets", further, "octets"),
         *each,
     ]

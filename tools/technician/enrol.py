@@ -19,7 +19,13 @@ _REQUEST = """
 import bluetooth, json, machine, os
 bluetooth.BLE().active(True)  # the radio feeds the chip's random source
 from firmware import enrolment
-result = json.dumps(enrolment.request(machine.unique_id(), os.urandom))
+element = None
+{element}
+result = json.dumps(enrolment.request(machine.unique_id(), os.urandom, element))
+"""
+_ELEMENT = """
+from firmware.board.atecc608 import SecureElement
+element = SecureElement({scl}, {sda}, {slot})
 """
 _ACCEPT = """
 import json, machine
@@ -55,9 +61,13 @@ class Asked:
     agreement: bytes
 
 
-async def ask(run: Callable[[str], Awaitable[str]]) -> Asked:
-    """Have the hub make its keys, unless it has them, and show what may leave it. PeerError when it is malformed."""
-    asked = _answer(await run(_REQUEST))
+async def ask(run: Callable[[str], Awaitable[str]], signer: dict | None = None) -> Asked:
+    """Have the hub make its keys, unless it has them, and show what may leave it. PeerError when it is malformed.
+
+    `signer`: where the secure element is that makes the signing key (the settings' "signer").
+    """
+    element = _ELEMENT.format(**signer) if signer else ""
+    asked = _answer(await run(_REQUEST.format(element=element)))
     hub = asked["hub"]
     request = bytes.fromhex(asked["tls"])
     check_request(request, hub)
@@ -92,7 +102,7 @@ async def enrol(
     run: Callable[[str], Awaitable[str]], authority: Authority, keyring: Keyring, settings: dict
 ) -> Enrolled:
     """Enrol the hub behind `run` with these settings, but for `platform`, which is filled in here."""
-    asked = await ask(run)
+    asked = await ask(run, settings.get("signer"))
     certificate = authority.sign_request(asked.request, asked.hub)
     return await give(run, asked, authority.certificate_der, certificate, keyring, settings)
 

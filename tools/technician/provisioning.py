@@ -112,7 +112,7 @@ def provision(
     wanted = application.made(facts["mpy"], library)
     copied = application.install(line, wanted, lambda done, total: told("copying", done / max(1, total)))
     told("keys", 0)
-    asked = _sane(asyncio.run(enrol.ask(line.result)), facts)
+    asked = _sane(asyncio.run(enrol.ask(line.result, programme.settings.get("signer"))), facts)
     points = (_tls_point(asked), asked.signing.hex(), asked.agreement.hex())
     try:
         row = ledger.asked(asked.hub, *points)

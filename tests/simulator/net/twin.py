@@ -59,7 +59,7 @@ class World:
         self.broker.backend.subscribe(lambda topic, payload: self.heard.append((topic, payload)))
         self.preemption = preemption
         self.hub = Hub(self.loop, chance=random.Random(1), preemption=preemption or Preemption())
-        Board(self.hub, bytes.fromhex(NAME), random.Random(1))
+        self.board = Board(self.hub, bytes.fromhex(NAME), random.Random(1))
         FlashChip(self.hub)
         self.net.attach(self.hub, station)
         self.loop.run_until_complete(self.broker.start())

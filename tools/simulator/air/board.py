@@ -6,8 +6,10 @@ import struct
 from dataclasses import dataclass, field
 
 from tools.simulator.air.hub import PWRON_RESET, Hub
+from tools.simulator.secure_element import Atecc608
 
-_URANDOM, _BOOT_FACTS, _RTC, _WATCHDOG, _PIN = 40, 41, 42, 43, 44
+_URANDOM, _BOOT_FACTS, _RTC, _WATCHDOG, _PIN, _I2C = 40, 41, 42, 43, 44, 47
+_I2C_HEAD = "<BBIBB"  # pins of clock and data, hertz, address, octets to read (0: what follows is written)
 _PIN_EVENT = 64
 _MODE, _WRITE, _READ, _PWM, _IRQ = range(5)
 _OUT, _PULL_UP = 3, 2
@@ -34,6 +36,7 @@ class Board:
         self.unique_id = unique_id
         self.chance = chance
         self.pins: dict[int, PinState] = {}
+        self.bus: dict[tuple[int, int], Atecc608] = {}  # by the pins of clock and data
         self._rtc_ms: int | None = None  # milliseconds since 2000 less the world's, None: never set since power-up
         hub.services.update(
             {
@@ -42,6 +45,7 @@ class Board:
                 _RTC: self._set_rtc,
                 _WATCHDOG: self._feed,
                 _PIN: self._pin,
+                _I2C: self._i2c,
             }
         )
         hub.on_power.append(self._power)
@@ -89,6 +93,16 @@ class Board:
     def _feed(self, payload: bytes) -> None:
         ms = int.from_bytes(payload, "little")
         self.hub.watchdog_due = self.hub.loop.time() + ms / 1000 if ms else math.inf
+
+    def _i2c(self, payload: bytes) -> bytes:
+        scl, sda, hertz, address, count = struct.unpack_from(_I2C_HEAD, payload)
+        chip = self.bus.get((scl, sda))
+        if chip is None:
+            return b"\0"
+        if not count:
+            return bytes((chip.write(address, payload[struct.calcsize(_I2C_HEAD) :], hertz),))
+        octets = chip.read(address, count)
+        return b"\0" if octets is None else b"\1" + octets
 
     def _pin(self, payload: bytes) -> bytes | None:
         number, verb = payload[0], payload[1]

@@ -11,6 +11,7 @@ _BOOT_FACTS_OP = const(41)
 _RTC_OP = const(42)
 _WATCHDOG_OP = const(43)
 _PIN_OP = const(44)
+_I2C_OP = const(47)
 _PIN_EVENT = const(64)
 
 _PIN_MODE = const(0)
@@ -18,6 +19,8 @@ _PIN_WRITE = const(1)
 _PIN_READ = const(2)
 _PIN_PWM = const(3)
 _PIN_IRQ = const(4)
+
+_ENODEV = const(19)
 
 PWRON_RESET = const(1)
 HARD_RESET = const(2)
@@ -173,6 +176,26 @@ class Pin:
         self._trigger = trigger if handler else 0
         _seam.call(_PIN_OP, bytes([self._id, _PIN_IRQ, self._trigger]))
         return self
+
+
+class I2C:
+    """The hardware's bus, as far as the firmware uses it; what hangs on it is in the air."""
+
+    def __init__(self, id, *, scl, sda, freq=400000):
+        self._head = struct.pack("<BBI", scl._id, sda._id, freq)
+
+    def writeto(self, addr, buf, stop=True):
+        """Return how many octets were acknowledged; OSError (ENODEV) when nobody has the address."""
+        if not _seam.call(_I2C_OP, self._head + bytes((addr, 0)) + buf)[0]:
+            raise OSError(_ENODEV)
+        return len(buf)
+
+    def readfrom(self, addr, nbytes, stop=True):
+        """Return `nbytes` octets; OSError (ENODEV) when nobody has the address."""
+        answer = _seam.call(_I2C_OP, self._head + bytes((addr, nbytes)))
+        if not answer[0]:
+            raise OSError(_ENODEV)
+        return answer[1:]
 
 
 class PWM:

@@ -60,6 +60,7 @@ class Boot:
         """Code stays loaded on CPython."""
 
     loading = forget
+    secure_element = None  # its keys are the software's
 
     def start_watchdog(self, limit_ms: int) -> Watchdog:
         """Once, and for ever."""
