@@ -26,6 +26,7 @@ COMMANDS = {
     "fhir": ("tools.backend.fut.command", "command"),
     "bench": ("tools.host.bench", "command"),
     "ca": ("tools.technician.authority", "command"),
+    "flash": ("tools.technician.flash", "command"),
     "provision": ("tools.technician.provision", "command"),
     "label": ("tools.technician.label", "command"),
     "devices": ("tools.technician.devices", "command"),

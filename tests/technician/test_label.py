@@ -63,7 +63,7 @@ def test_each_hub_gets_one_label_and_a_second_run_makes_none(labelled, capsys):
 def test_the_square_says_serial_and_code_by_another_reader(labelled, tmp_path):
     folder, book = labelled
     row = book.hubs()[0]
-    # The matrix itself, read by the standard's own steps (ISO/IEC 18004, 7.3 and 7.8.2), not by the library that made it.
+    # The matrix, read by the standard's own steps (ISO/IEC 18004, 7.3 and 7.8.2), not by the library that made it.
     code = label.square(row)
     assert read_matrix([bytearray(line) for line in code.matrix]) == f"TELEHUB:{row.serial}:{row.setup_code}"
     assert cli.run(["label", str(folder), "--png", "--again", "--out", str(tmp_path / "pictures")]) == 0

@@ -1,12 +1,15 @@
 """A hub on a technician's table: the twin behind a cable that gives it its power."""
 
 import os
+import struct
 import threading
 
 from tools.simulator.air.flash import APP, DATA, PartitionRow
 from tools.simulator.air.world import TwinHub
 from tools.simulator.board.cable import Cable
 from tools.simulator.board.console import Console
+from tools.simulator.board.rom import Fitted, RomLoader
+from tools.simulator.nor import Nor
 
 _PIECE_OCTETS = 4096
 _PROMPT_OCTETS = 65_536  # of heap for what the board has beside a hub in the twin: the prompt, and blocks kept near
@@ -17,19 +20,35 @@ TABLE = (
     PartitionRow("vfs", DATA, 0x81, 0x200000, 384),
     PartitionRow("journal", DATA, 0x40, 0x400000, 128),
 )
+_IMAGE_MAGIC = 0xE9  # a bootloader's first octet (ESP-IDF, "Application image format")
+_SECTOR_OCTETS = 4096
+_WATCHDOG_S = 0.5
+_TABLE_AT, _ROW_OCTETS, _ROW_MAGIC = 0x8000, 32, 0x50AA
+
+
+def partitions(flash: bytes | bytearray) -> tuple[PartitionRow, ...]:
+    """The partition table in a flash (ESP-IDF, "Partition tables": magic, kind, subtype, place, size, label)."""
+    rows = []
+    for at in range(_TABLE_AT, _TABLE_AT + 0xC00, _ROW_OCTETS):
+        magic, kind, subtype, place, size, label = struct.unpack_from("<HBBII16s", flash, at)
+        if magic != _ROW_MAGIC:
+            break
+        rows.append(PartitionRow(label.rstrip(b"\0").decode(), kind, subtype, place, size // _SECTOR_OCTETS))
+    return tuple(rows)
 
 
 class Board:
-    """One twin whose prompt answers on a pseudo-terminal, with MicroPython already on it (rom.py: without).
+    """One twin whose prompt answers on a pseudo-terminal. `fitted`: a new board, whose ROM answers until it is flashed.
 
     `cut_at_command(n, moment)` and `cut_at_octet(n)` pull the cable once, counted from now.
     """
 
-    def __init__(self, hub: TwinHub):
+    def __init__(self, hub: TwinHub, fitted: Fitted | None = None):
         self.hub = hub
+        self.cable = Cable(hub.loop, self._heard, self._pulled)
+        self.rom = RomLoader(hub.unique_id, fitted, self.cable.say, self._leave) if fitted else None
         hub.on_cable = True
         hub.heap_octets += _PROMPT_OCTETS
-        self.cable = Cable(hub.loop, self._heard, self._pulled)
         self.console = Console(hub, self.cable.pull)
         ours, theirs = os.pipe()
         self._stdout = os.fdopen(theirs, "wb", 0)
@@ -45,7 +64,8 @@ class Board:
     def plug(self) -> str:
         """Put the cable in: the board has power, and a path."""
         path = self.cable.plug()
-        self.hub.start()
+        if self.rom is None:
+            self.hub.start()
         return path
 
     def pull(self) -> None:
@@ -66,7 +86,29 @@ class Board:
         self._stdout.close()
 
     def _heard(self, octets: bytes) -> None:
-        self.console.heard(octets)
+        if self.rom is not None:
+            self.rom.heard(octets)
+        else:
+            self.console.heard(octets)
+
+    def _leave(self) -> None:
+        self.hub.loop.call_later(_WATCHDOG_S, self._flashed)  # what the host says until then is heard
+
+    def _flashed(self) -> None:
+        """The chip starts from its flash: with the partitions that stand there, if there is anything to start."""
+        if self.rom is None or not self.cable.plugged:
+            return
+        flash = self.rom.flash
+        if flash[0] != _IMAGE_MAGIC:
+            return  # nothing there: the ROM is back
+        self.rom = None
+        self.hub.flash.table = partitions(flash)
+        self.hub.flash.cells = {
+            row.label: Nor(row.sectors, bytes(flash[row.at : row.at + row.sectors * _SECTOR_OCTETS]))
+            for row in self.hub.flash.table
+            if row.kind == DATA
+        }
+        self.hub.start()
 
     def _pulled(self) -> None:
         self.hub.power_cut()

@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 
 from tools.simulator.air.world import World
 from tools.simulator.board.board import TABLE, Board
+from tools.simulator.board.rom import Fitted
 
 PACE = 20.0  # virtual seconds in a real one: a program that waits for a board waits so much less
 _OUI = bytes.fromhex("24d7eb")  # an Espressif address block
@@ -32,10 +33,13 @@ class Workbench:
         self.world = World(seed, pace=pace)
         self.boards: list[Board] = []
 
-    def add(self, count: int = 1, plugged: bool = True, **options) -> list[Board]:
-        """Boards, with their cables in."""
+    def add(
+        self, count: int = 1, plugged: bool = True, fitted: Fitted | None = None, **options
+    ) -> list[Board]:
+        """Boards, with their cables in; `fitted`: new ones, with nothing on them."""
         options = {"table": TABLE, **options}
-        added = [Board(self.world.add_hub(board_id(len(self.boards) + number), **options)) for number in range(count)]
+        numbers = range(len(self.boards), len(self.boards) + count)
+        added = [Board(self.world.add_hub(board_id(number), **options), fitted) for number in numbers]
         self.boards += added
         for board in added:
             if plugged:
