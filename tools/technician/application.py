@@ -1,5 +1,8 @@
 """What goes on a board beside MicroPython itself: the application and aioble, compiled for its processor.
 
+A board that `telehub flash` divided has slots: the application goes into the one that boot.py would run, mounted at
+/app, and boot.py beside it into the root. A board without slots (a bench) has all in its root.
+
 Files are compared by their hashes, so a second run copies nothing, and one that was cut off goes on where it was.
 main.py comes last: until all is there a board does not start half of it.
 """
@@ -18,7 +21,40 @@ from tools.technician.line import Line
 _MPY_VERSION = 6
 _ARCHITECTURES = {1: "x86", 2: "x64", 10: "xtensawin"}
 _OURS = ("/drivers/", "/firmware/", "/lib/aioble/")  # nothing else may lie there: an older file would be found
-_LAST = "/main.py"
+_LAST = "main.py"
+_SLOT = "/app"
+
+# Mounts the slot that boot.py runs, for writing, and makes its file system when there is none.
+_MOUNT = """
+import esp32, os, sys, vfs
+os.chdir("/")
+value = bytearray(6)
+try:
+    esp32.NVS("telehub").get_blob("boot", value)
+except OSError:
+    pass
+part = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=("app_a", "app_b")[value[0] & 1])[0]
+try:
+    vfs.umount("/app")
+except OSError:
+    pass
+try:
+    slot = vfs.VfsLfs2(part)
+except OSError:
+    vfs.VfsLfs2.mkfs(part)
+    slot = vfs.VfsLfs2(part)
+vfs.mount(slot, "/app")
+for path in ("/app/lib", "/app"):
+    if path not in sys.path:
+        sys.path.insert(0, path)
+"""
+# Enrolment's last step: from now on boot.py counts, and starts the slot.
+_KEEP = """
+import boot
+slots = boot.Slots()
+if not slots.enrolled:
+    slots.keep(0)
+"""
 
 
 @dataclass
@@ -28,6 +64,7 @@ class Image:
     files: dict[str, bytes] = field(repr=False)
     application: str
     library: str
+    slots: bool
 
     @property
     def octets(self) -> int:
@@ -35,7 +72,7 @@ class Image:
         return sum(len(octets) for octets in self.files.values())
 
 
-def made(mpy: int, folder: Path | None) -> Image:
+def made(mpy: int, folder: Path | None, slots: bool = False) -> Image:
     """The image for a processor (`sys.implementation._mpy`), with aioble out of `folder`, else the pinned one."""
     architecture = _ARCHITECTURES.get(mpy >> 10 & 0xF)
     if mpy & 0xFF != _MPY_VERSION or architecture is None:
@@ -48,15 +85,31 @@ def made(mpy: int, folder: Path | None) -> Image:
         application.pop(f"/{name.removesuffix('.py')}.mpy", None)
     libraries = image.hub_library(_library(folder))
     aioble = {f"/lib/aioble/{path.name}": path.read_bytes() for path in sorted((libraries / "aioble").glob("*.mpy"))}
-    return Image({**application, **aioble}, _called(application), _called(aioble))
+    files = {**application, **aioble}
+    if slots:
+        files = {"/boot.py": files["/boot.py"], **{_SLOT + path: octets for path, octets in files.items()}}
+    return Image(files, _called(application), _called(aioble), slots)
+
+
+def mount(line: Line, slots: bool) -> None:
+    """Have the application's place in reach."""
+    line.run(_MOUNT if slots else 'import os\nos.chdir("/")')
+
+
+def keep(line: Line, slots: bool) -> None:
+    """Make the hub start what was put there."""
+    if slots:
+        line.run(_KEEP)
 
 
 def missing(line: Line, wanted: Image) -> tuple[list[str], list[str]]:
     """(files to copy, in their order; files to take away) for the board to hold the image."""
     there = line.hashes()
     copy = [path for path, octets in wanted.files.items() if there.get(path) != hashlib.sha256(octets).hexdigest()]
-    stale = [path for path in there if path.startswith(_OURS) and path not in wanted.files]
-    return sorted(copy, key=lambda path: (path == _LAST, path)), stale
+    place = _SLOT if wanted.slots else ""
+    ours = tuple(place + folder for folder in _OURS)
+    stale = [path for path in there if path.startswith(ours) and path not in wanted.files]
+    return sorted(copy, key=lambda path: (path.endswith(_LAST), path)), stale
 
 
 def install(line: Line, wanted: Image, told: Callable[[int, int], None]) -> int:

@@ -30,6 +30,7 @@ _RESET_S = 0.2  # until the chip has read that it shall start over
 # mpremote prints what it did not understand; a terminal full of boards, or of JSON, is no place for that.
 transport_serial.print = lambda *_args, **_kwargs: None  # type: ignore[attr-defined]
 
+_LONG = f"import machine; machine.WDT(timeout={_WATCHDOG_MS})"
 _HASHES = """
 import hashlib, json, os
 def _walk(path):
@@ -90,9 +91,10 @@ class Line:
             self._transport = SerialTransport(port, timeout=OCTET_S_MAX)
             self._transport.serial.write_timeout = OCTET_S_MAX
             self._interrupt()
-            self.run(f"import machine; machine.WDT(timeout={_WATCHDOG_MS})")
+            self.run(_LONG)
             self._transport.exit_raw_repl()
             self._transport.enter_raw_repl(soft_reset=True)
+            self.run(_LONG)  # boot.py has started it anew
         return self
 
     def _interrupt(self) -> None:

@@ -24,7 +24,7 @@ from tools.technician.line import Line
 from tools.technician.programme import Programme
 
 RAM_OCTETS_MIN = 1_500_000  # as firmware/board/chip.py
-JOURNAL = "journal"
+JOURNAL, SLOT = "journal", "app_a"
 
 _FACTS = """
 import esp32, json, machine, os, sys
@@ -109,7 +109,9 @@ def provision(
     told("looking", 0)
     facts = line.answer(_FACTS)
     _fit(facts)
-    wanted = application.made(facts["mpy"], library)
+    slots = SLOT in facts["partitions"]
+    wanted = application.made(facts["mpy"], library, slots)
+    application.mount(line, slots)
     copied = application.install(line, wanted, lambda done, total: told("copying", done / max(1, total)))
     told("keys", 0)
     asked = _sane(asyncio.run(enrol.ask(line.result, programme.settings.get("signer"))), facts)
@@ -131,6 +133,7 @@ def provision(
         row = ledger.signed(asked.hub, certificate, hashlib.sha256(certificate).hexdigest())
     assert row.certificate is not None
     new = _give(line, programme, asked, row, told)
+    application.keep(line, slots)
     ledger.provisioned(asked.hub, wanted.application, wanted.library, facts["micropython"])
     told("done", 1)
     return Done(

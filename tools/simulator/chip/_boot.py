@@ -73,9 +73,10 @@ def _mount_flash(own):
     host = vfs.VfsPosix("/")
     partition = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")[0]
     if own:
-        from _cached import Cached
+        import _cached
 
-        partition = Cached(partition)
+        _cached.stand_before(esp32.Partition)
+        partition = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")[0]
     try:
         flash = vfs.VfsLfs2(partition)
     except OSError:
