@@ -145,35 +145,37 @@ def _uuid(characteristic: str) -> "int | bytes":
 
 
 def _compare(reading: dict[str, Any], measurement: Measurement) -> None:
-    told = {
-        "kind": reading["kind"],
-        "quantities": reading["quantities"],
-        "status": reading["status_raw"],
-        "device time": (reading["device_time"], reading["device_time_state"]),
-        "user": reading["user"],
-        "extra octets": reading["extra_octets"],
-        "flags": sorted(name for name in reading["flags"] if name not in _NOT_OF_THE_MEASUREMENT),
-    }
-    given = {
-        "kind": measurement.kind,
-        "quantities": [_quantity(quantity, exactly=True) for quantity in measurement.quantities],
-        "status": measurement.status_raw,
-        "device time": (_device_time(measurement), measurement.device_time_state),
-        "user": measurement.user,
-        "extra octets": measurement.extra,
-        "flags": sorted(measurement.flags),
-    }
-    wrong = [name for name, value in told.items() if value != given[name]]
-    if wrong:
-        raise Mismatch(f"capture {reading['captures'][-1]}: {', '.join(wrong)}")
+    flags = [name for name in reading["flags"] if name not in _NOT_OF_THE_MEASUREMENT]
+    # What it is called, what the hub says, what its octets give.
+    for name, told, given in (
+        ("kind", reading["kind"], measurement.kind),
+        ("quantities", list(map(_told, reading["quantities"])), list(map(tuple, measurement.quantities))),
+        ("status", reading["status_raw"], measurement.status_raw),
+        (
+            "device time",
+            (reading["device_time"], reading["device_time_state"]),
+            (_device_time(measurement), measurement.device_time_state),
+        ),
+        ("user", reading["user"], measurement.user),
+        ("extra octets", reading["extra_octets"], measurement.extra),
+        ("flags", sorted(flags), sorted(measurement.flags)),
+    ):
+        if told != given:
+            raise Mismatch(f"capture {reading['captures'][-1]}: {name}")
 
 
-def _quantity(quantity: tuple, exactly: bool = False) -> dict[str, Any]:
+def _told(quantity: dict[str, Any]) -> tuple:
+    """A quantity as the hub tells it, in a measurement's form; its text follows from mantissa and exponent."""
+    if "reason" in quantity:
+        return quantity["code"], quantity["reason"]
+    return quantity["code"], quantity["mantissa"], quantity["exponent"], quantity["unit"]
+
+
+def _quantity(quantity: tuple) -> dict[str, Any]:
     if len(quantity) == 2:
         return {"code": quantity[0], "reason": quantity[1]}
     code, mantissa, exponent, unit = quantity
-    shown = {"code": code, "value": decimal_text(mantissa, exponent), "unit": unit}
-    return shown | {"mantissa": mantissa, "exponent": exponent} if exactly else shown
+    return {"code": code, "value": decimal_text(mantissa, exponent), "unit": unit}
 
 
 def _device_time(measurement: Measurement) -> str | None:

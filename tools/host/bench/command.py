@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tools.host import size
-from tools.host.bench import callback, days, flash_and_air, heap, kinds, p256, seal, soak, stories, visits
+from tools.host.bench import callback, days, flash_and_air, heap, ingest, kinds, p256, seal, soak, stories, visits
 from tools.host.bench.plan import Plan
 from tools.host.figures import Figure
 from tools.host.output import CommandError, Output, WrongUse
@@ -23,6 +23,7 @@ ROOMS: dict[str, Callable[[Plan], Iterable[Figure]]] = {
     "journal": lambda plan: chain(flash_and_air.journal(plan), alone.figures()),
     "envelope": flash_and_air.envelope,
     "seal": seal.measure,
+    "ingest": ingest.measure,
     "callback": callback.measure,
     "day": days.measure,
     "visit": visits.measure,

@@ -63,13 +63,17 @@ class Home:
         digest = hashlib.sha512(f"fleet {self.seed} {self.number} {purpose}".encode()).digest()
         return ec.derive_private_key(int.from_bytes(digest, "big") % (_ORDER - 1) + 1, ec.SECP256R1())
 
-    def envelopes(self, days: int) -> Iterator[bytes]:
-        """Four a day, in the order of sealing."""
+    def envelopes(self, days: int, together: int = 1) -> Iterator[bytes]:
+        """Four readings a day, so many of them in an envelope, in the order of sealing."""
         seal = _Seal(self)
-        for number in range(1, days * READINGS_A_DAY + 1):
-            day, place = divmod(number - 1, READINGS_A_DAY)
-            at_s, row, uuid = _VISITS[place]
-            yield seal(number, row, uuid, FIRST_S + day * _DAY_S + at_s + self.number % 3600)
+        for first in range(1, days * READINGS_A_DAY + 1, together):
+            yield seal(range(first, min(first + together, days * READINGS_A_DAY + 1)))
+
+    def taken(self, number: int) -> tuple[str, int, int]:
+        """Of a capture by its number: row, characteristic, when."""
+        day, place = divmod(number - 1, READINGS_A_DAY)
+        at_s, row, uuid = _VISITS[place]
+        return row, uuid, FIRST_S + day * _DAY_S + at_s + self.number % 3600
 
 
 class _Seal:
@@ -80,8 +84,20 @@ class _Seal:
         self._header = cose.protected(cose.ENVELOPE, kid_of(point_of(home.signing.public_key())))
         self._chain = hashlib.sha256(f"chain {home.seed} {home.number}".encode()).digest()[:8]
         self._previous = bytes(32)
+        self._sequence = 0
 
-    def __call__(self, number: int, row: str, uuid: int, at_s: int) -> bytes:
+    def __call__(self, numbers: range) -> bytes:
+        """The next envelope, with these captures."""
+        self._sequence += 1
+        at_s = self._home.taken(numbers[-1])[2]
+        fix = Fix(1, 0, at_s - 600, _NTP, _UNCERTAINTY_MS)
+        hub = bytes.fromhex(self._home.hub)
+        self._batch.begin(Head(hub, self._chain, self._sequence, self._previous, at_s, _NTP, fix, 0, None))
+        for number in numbers:
+            self._add(number, fix, *self._home.taken(number))
+        return self._signed(self._batch.finish())
+
+    def _add(self, number: int, fix: Fix, row: str, uuid: int, at_s: int) -> None:
         octets = value(uuid, self._home.number, number, at_s)
         slot = ("blood_pressure", "weight_scale", "pulse_oximeter").index(row)
         address = bytes((0xC0 + slot,)) + self._home.number.to_bytes(5, "big")
@@ -91,12 +107,8 @@ class _Seal:
             ((11, struct.pack("<H", uuid)),), 0,
         )  # fmt: skip
         capture = Capture(number, 1, number, slot, 11, _FLAGS, mono_ms, at_s, _NTP, octets)
-        fix = Fix(1, mono_ms, at_s - 600, _NTP, _UNCERTAINTY_MS)
-        head = Head(bytes.fromhex(self._home.hub), self._chain, number, self._previous, at_s, _NTP, fix, 0, None)
-        self._batch.begin(head)
         added = self._batch.add(capture, session, fix, drivers.decode(row, uuid, octets))
         assert added
-        return self._signed(self._batch.finish())
 
     def _signed(self, length: int) -> bytes:
         at = self._batch.start
