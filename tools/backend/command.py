@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from tools.backend.amqp import BadQueue, QueueService, is_queue
+from tools.backend.desks import collect_rarely
 from tools.backend.fut.forward import BadForward, Forwarder
 from tools.backend.health import HealthDesk
 from tools.backend.keys import KeyProblem, Keyring
@@ -65,6 +66,7 @@ def command(
         if page:
             url = stack.enter_context(PageServer(database, *_address(page))).url
             output.log(f"page: {url}")
+        collect_rarely()
         if worker:
             end_with_parent()
         if workers > 1:

@@ -1,5 +1,6 @@
 """Letters of a broker, whichever it is, become answers: what a worker does between two looks at its broker."""
 
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,15 @@ def label(topic: str, separator: str = "/") -> tuple[str, str] | None:
     """Hub and last word of a topic; None when it is none of ours."""
     parts = topic.split(separator)
     return (parts[2], parts[3]) if len(parts) == 4 and is_hub_name(parts[2]) else None
+
+
+def collect_rarely() -> None:
+    """For a process that takes letters: nearly all that it makes dies without the cycle collector, which would
+    otherwise walk through each batch's thousands of small objects again and again (a sixth of the time).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 class Desks:

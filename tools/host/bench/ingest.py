@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tools.backend.desks import LETTERS_PER_COMMIT_MAX
+from tools.backend.desks import LETTERS_PER_COMMIT_MAX, collect_rarely
 from tools.backend.keys import Keyring, load_point, make_platform_keys, point_of
 from tools.backend.receiver import Receiver
 from tools.backend.store import Store
@@ -39,6 +39,7 @@ def measure(plan: Plan) -> Iterable[Figure]:
         keyring.register(home.hub, point_of(home.signing.public_key()), point_of(home.agreement.public_key()))
     single = _letters(homes, 1)
     many = _letters(homes, _TOGETHER)
+    collect_rarely()  # as a worker does
     with _one_core():
         runs = [_run(keyring, single, many) for _ in range(_RUNS)]
         waits = _waits(keyring, single, statistics.median(run["messages"] for run in runs) * _LOAD)
