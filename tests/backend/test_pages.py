@@ -1,13 +1,12 @@
 """The live page in Chromium: news without a reload, gaps and held items told, hostile text as text."""
 
 import json
-import os
 import urllib.error
 import urllib.request
 
 import cbor2
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.backend.envelopes import HUB, MORNING_S, Chain, Pressure, cuff_session, keyring_with
 from tests.backend.fut import made
@@ -46,31 +45,6 @@ def home(tmp_path):
     with PageServer(home.database) as server:
         home.url = server.url
         yield home
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(chromium), args=arguments)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser):
-    """A page; whatever its console or its content policy complains of fails the test."""
-    context = browser.new_context(locale="en-GB", timezone_id="Europe/Copenhagen")
-    page, complaints = context.new_page(), []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: complaints.append(f"dialog {dialog.message}"))
-    page.on(
-        "request", lambda request: complaints.append(request.url) if "127.0.0.1" not in request.url else None
-    )
-    yield page
-    context.close()
-    assert complaints == []
 
 
 def test_what_became_of_a_reading_in_fut_is_shown_with_its_reason(home, page, tmp_path):

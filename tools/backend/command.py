@@ -19,6 +19,8 @@ from tools.backend.keys import KeyProblem, Keyring
 from tools.backend.receiver import Outcome, Receiver
 from tools.backend.service import BadBroker, Service, parse_broker, tls_context
 from tools.backend.store import STORED, Store, StoreProblem
+from tools.backend.web.oidc import BadOidc
+from tools.backend.web.oidc import read as read_provider
 from tools.backend.web.serve import PageServer
 from tools.backend.workers import WORKERS_MAX, Workers, end_with_parent
 from tools.host.output import MissingPart, Output, WrongUse
@@ -29,7 +31,8 @@ def command(
     database: Annotated[str, typer.Option(help="a file, sqlite:///file, or postgresql://host/name")],
     keys: Annotated[Path, typer.Option(help="platform-receipt.jwk, hubs/, ca.pem, backend.pem, backend.key")],
     fut: Annotated[Path | None, typer.Option(help="send on to FUT, as this file says (fut/forward.py)")] = None,
-    page: Annotated[str, typer.Option(help="HOST:PORT of the live page; it asks for no login")] = "",
+    page: Annotated[str, typer.Option(help="HOST:PORT of the pages; who looks logs in")] = "",
+    oidc: Annotated[Path | None, typer.Option(help="login by OpenID Connect, as this file says (web/oidc.py)")] = None,
     workers: Annotated[int, typer.Option(min=1, max=WORKERS_MAX, help="processes that share the letters")] = 1,
     worker: Annotated[int, typer.Option(min=0, max=WORKERS_MAX, hidden=True)] = 0,
     quiet: Annotated[bool, typer.Option(help="no line for what is simply stored; with thousands of hubs")] = False,
@@ -64,8 +67,14 @@ def command(
             except BadForward as problem:
                 raise WrongUse(str(problem), "--fut FILE") from problem
         if page:
-            url = stack.enter_context(PageServer(database, *_address(page))).url
-            output.log(f"page: {url}")
+            try:
+                provider = read_provider(oidc) if oidc else None
+            except BadOidc as problem:
+                raise WrongUse(str(problem), "--oidc FILE") from problem
+            pages = PageServer(database, *_address(page), guarded=True, provider=provider)
+            output.log(f"page: {stack.enter_context(pages).url}")
+            if pages.first_url:
+                output.log(f"the first administrator is named at {pages.first_url}")
         collect_rarely()
         if worker:
             end_with_parent()

@@ -103,3 +103,23 @@ FUT_EVENT = Table(
     "fut_event", TABLES, _id(), _text("reading"), Column("at_s", Double, nullable=False), _text("event"),
     _text("state"), _text("detail"), Index("fut_event_by_reading", "reading", "id"),
 )  # fmt: skip
+
+# The care organisation's people (web/). A session's token is kept as its hash alone.
+PERSON = Table(
+    "person", TABLES, Column("name", Text, primary_key=True), _text("role"), _text("password"), _number("since_s"),
+    _truth("active"),
+)  # fmt: skip
+SESSION = Table(
+    "session", TABLES, Column("token", Text, primary_key=True), _text("who"), _text("role"), _text("csrf"),
+    _number("since_s"), _number("seen_s"),
+)  # fmt: skip
+# What people decided about what was held: an envelope by its hash, a reading by its name.
+DECISION = Table(
+    "decision", TABLES, Column("subject", Text, primary_key=True), _text("action"), _text("who"), _number("at_s"),
+)  # fmt: skip
+# Each entry's hash covers the one before; a trigger lets nobody change or remove one (migrations/guards.py).
+AUDIT = Table(
+    "audit", TABLES, Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    _number("at_s"), _text("who"), _text("action"), _text("subject"), _text("detail"), _text("previous"),
+    _text("hash"),
+)  # fmt: skip

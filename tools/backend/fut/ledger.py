@@ -7,6 +7,7 @@ is looked up before it is ever sent again. Every step is an event that stays.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,14 +162,19 @@ class Ledger:
                 raise OutOfTurn(reading, event)
             self._note(reading, event, str(changes["state"]), said, now_s)
 
-    def again(self, reading: str, now_s: float, who: str) -> None:
-        """A person lets a held reading be mapped once more, by the context as it is now."""
+    def again(self, reading: str, now_s: float, who: str, also: Callable[[], None] = lambda: None) -> None:
+        """A person lets a held reading be mapped once more, by the context as it is now; `also` in its transaction."""
         with self.store.transaction():
-            row = self.store.one("DELETE FROM fut WHERE reading = ? AND state = ? RETURNING reading", (reading, HELD))
-            if row is None:
-                raise OutOfTurn(reading, "again")
-            self.store.rows("INSERT INTO fut_received VALUES (?, ?, ?, ?)", reading.split(":"))
-            self._note(reading, "again", RECEIVED, who, now_s)
+            self.let_again(reading, now_s, who)
+            also()
+
+    def let_again(self, reading: str, now_s: float, who: str) -> None:
+        """The same, inside a transaction of the caller's."""
+        row = self.store.one("DELETE FROM fut WHERE reading = ? AND state = ? RETURNING reading", (reading, HELD))
+        if row is None:
+            raise OutOfTurn(reading, "again")
+        self.store.rows("INSERT INTO fut_received VALUES (?, ?, ?, ?)", reading.split(":"))
+        self._note(reading, "again", RECEIVED, who, now_s)
 
     def _note(self, reading: str, event: str, state: str, detail: str, now_s: float) -> None:
         last = self.store.one(

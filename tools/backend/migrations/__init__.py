@@ -11,9 +11,10 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from tools.backend.engine import StoreProblem
+from tools.backend.migrations.guards import GUARDS
 from tools.backend.schema import TABLES
 
-NEWEST = "0002"  # the last of versions/
+NEWEST = "0003"  # the last of versions/
 _FIRST = "0001"
 _HERE = Path(__file__).parent
 _VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"  # as Alembic makes it
@@ -40,7 +41,7 @@ def migrate(connection: Connection) -> None:
     if found == NEWEST:
         return  # another process was first
     if found is None:
-        for statement in (*_made(connection.dialect.name), _VERSIONS):
+        for statement in (*_made(connection.dialect.name), *GUARDS[connection.dialect.name], _VERSIONS):
             connection.exec_driver_sql(statement)
         connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{NEWEST}')")
         return

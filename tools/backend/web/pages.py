@@ -1,41 +1,30 @@
-"""The pages as a Starlette application: two pages, the charts' points, a stream that says "look again"."""
+"""The pages as a Starlette application: hubs, patients, what is held, the doors, a stream that says "look again"."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import jinja2
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.backend.keys import is_hub_name
 from tools.backend.store import Store
-from tools.backend.web import view
+from tools.backend.web import decisions, doors, patients, view
+from tools.backend.web.access import OPERATOR, Access
 from tools.backend.web.measurements import measurements
-from tools.backend.web.words import LANGUAGES, Words, choose
+from tools.backend.web.oidc import Provider
+from tools.backend.web.site import BadForm, Site, WithHeaders
 
 _HERE = Path(__file__).parent
 _LOOK_S = 0.25  # how soon a page can know of a commit; one small question on an open connection
 _SILENCE_S = 15.0  # a word at least this often, so that a dead page is noticed and its connection freed
 _LISTENERS_MAX = 64  # open pages; beyond it a page still loads, but is not live
-
-_HEADERS = {
-    # Nothing from elsewhere, nothing inline: text that slipped through the escaping could still do nothing.
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
-    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
 
 
 class News:
@@ -77,59 +66,61 @@ class News:
         await self._changed.wait_for(lambda: self.version != told)
 
 
-class _WithHeaders:
-    """Puts the security headers on every answer."""
+def application(
+    database: str, hosts: list[str], access: Access | None = None, provider: Provider | None = None
+) -> Starlette:
+    """The pages over a database; only requests that name one of `hosts` are answered (DNS rebinding).
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
-
-
-def application(database: str, hosts: list[str]) -> Starlette:
-    """The pages over a database; only requests that name one of `hosts` are answered (DNS rebinding)."""
+    Without `access` whoever gets here may look, and nobody may do anything: for a demo on a machine of one's own.
+    """
     store = Store(database, readonly=True)
     news = News(store)
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.globals["shown"] = view.shown
-
-    def render(request: Request, template: str, status: int = 200, **values: object) -> Response:
-        words = Words(choose(request.headers.get("accept-language"), request.query_params.get("lang")))
-        page = templates.get_template(template).render(
-            t=words, language=words.language, spoken=LANGUAGES.index(words.language), **values
-        )
-        return HTMLResponse(page, status)
+    site = Site(store, access, provider is not None)
 
     async def overview(request: Request) -> Response:
-        return render(request, "overview.html", hubs=view.hubs(store), quarantined=view.quarantined(store))
+        return site.render(request, "overview.html", hubs=view.hubs(store), quarantined=view.quarantined(store))
 
     async def hub(request: Request) -> Response:
         name = request.path_params["hub"]
         found = view.hub(store, name) if is_hub_name(name) else None
         if found is None:
-            return render(request, "absent.html", 404)
+            return site.render(request, "absent.html", 404)
         latest, held = view.latest(store, name), view.held(store, name)
         sent = measurements(store, name)
-        return render(request, "hub.html", hub=found, latest=latest, held=held, sent=sent)
+        return site.render(request, "hub.html", hub=found, latest=latest, held=held, sent=sent)
 
     async def series(request: Request) -> Response:
-        words = Words(choose(request.headers.get("accept-language"), request.query_params.get("lang")))
+        words = site.words(request)
         charts = view.series(store, request.path_params["hub"])
         for chart in charts:
             chart["kind"], chart["names"] = words(chart["kind"]), [words(name) for name in chart["names"]]
         return JSONResponse(charts)
+
+    async def all_patients(request: Request) -> Response:
+        return site.render(request, "patients.html", patients=patients.patients(store))
+
+    async def patient(request: Request) -> Response:
+        found = patients.patient(store, request.path_params["key"])
+        if found is None:
+            return site.render(request, "absent.html", 404)
+        session = site.session(request)
+        if access is not None and session is not None:
+            access.saw(session.who, found["name"])
+        return site.render(request, "patient.html", patient=found)
+
+    async def held(request: Request) -> Response:
+        return site.render(request, "held.html", items=decisions.held(store), problem="")
+
+    async def decide(request: Request) -> Response:
+        session = site.session(request)
+        assert access is not None and session is not None
+        try:
+            form = await site.form(request)
+        except BadForm:
+            return site.render(request, "held.html", 403, items=decisions.held(store), problem="bad_form")
+        if not decisions.do(access, form.get("subject", ""), form.get("action", ""), session.who):
+            return site.render(request, "held.html", 409, items=decisions.held(store), problem="not_held")
+        return RedirectResponse("/held", 303)
 
     async def events(request: Request) -> Response:
         if news.listeners >= _LISTENERS_MAX:
@@ -146,11 +137,22 @@ def application(database: str, hosts: list[str]) -> Starlette:
             store.close()
 
     routes = [
-        Route("/", overview),
-        Route("/hub/{hub}", hub),
-        Route("/hub/{hub}/series", series),
-        Route("/events", events),
+        Route("/", site.guarded(overview)),
+        Route("/hub/{hub}", site.guarded(hub)),
+        Route("/hub/{hub}/series", site.guarded(series)),
+        Route("/patients", site.guarded(all_patients)),
+        Route("/patient/{key}", site.guarded(patient)),
+        Route("/held", site.guarded(held)),
+        Route("/held", site.guarded(decide, OPERATOR), methods=["POST"]),
+        Route("/events", site.guarded(events)),
         Mount("/static", StaticFiles(directory=_HERE / "static")),
     ]
-    middleware = [Middleware(_WithHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
-    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    if access is not None:
+        routes += doors.routes(site, access, provider)
+    middleware = [Middleware(WithHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+
+    async def absent(request: Request, _error: Exception) -> Response:
+        return site.render(request, "absent.html", 404)
+
+    handlers = {404: absent}
+    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan, exception_handlers=handlers)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import uvicorn
 
+from tools.backend.store import Store
+from tools.backend.web.access import Access
+from tools.backend.web.oidc import Provider
 from tools.backend.web.pages import application
 
 _START_S_MAX = 10
@@ -14,10 +17,17 @@ _STOP_S_MAX = 5
 
 
 class PageServer:
-    """The live page for as long as the `with` block lasts; `url` says where. Port 0 takes a free one."""
+    """The live page for as long as the `with` block lasts; `url` says where. Port 0 takes a free one.
 
-    def __init__(self, database: str | Path, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._database, self._host = str(database), host
+    `guarded`: people log in, and may decide; else whoever gets here may look.
+    """
+
+    def __init__(
+        self, database: str | Path, host: str = "127.0.0.1", port: int = 0, guarded: bool = False,
+        provider: Provider | None = None,
+    ) -> None:  # fmt: skip
+        self._database, self._host, self._provider = str(database), host, provider
+        self._access = Access(Store(database), local=provider is None) if guarded else None
         self._socket = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
         )
@@ -31,6 +41,11 @@ class PageServer:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}/"
 
+    @property
+    def first_url(self) -> str:
+        """Where the first administrator is named; nothing when there is one."""
+        return f"{self.url}first?link={self._access.first}" if self._access and self._access.first else ""
+
     def __enter__(self) -> "PageServer":
         self._thread.start()
         if not self._started.wait(_START_S_MAX):
@@ -42,13 +57,17 @@ class PageServer:
             self._server.should_exit = True
         self._thread.join(_STOP_S_MAX)
         self._socket.close()
+        if self._access is not None:
+            self._access.store.close()
 
     def _serve(self) -> None:
         # On every address at once nobody can say which names are ours; a loopback address has few.
         everywhere = not self._host[0].isalpha() and ipaddress.ip_address(self._host).is_unspecified
         hosts = ["*"] if everywhere else [self._host, "localhost"]
+        if self._provider is not None:
+            hosts.append(self._provider.host)  # by which people know us
         config = uvicorn.Config(
-            application(self._database, hosts),
+            application(self._database, hosts, self._access, self._provider),
             log_config=None,
             access_log=False,
             lifespan="on",

@@ -134,7 +134,7 @@ def _device(store: Store, row: Row, count: int) -> Device:
         address=row["device"],
         model=model_of(description["octets"]) if description else None,
         kind=row["kind"],
-        values=[_value(quantity) for quantity in content["quantities"]],
+        values=[quantity_words(quantity) for quantity in content["quantities"]],
         time=content["hub_time"],
         device_time=content["device_time"],
         count=count,
@@ -143,7 +143,7 @@ def _device(store: Store, row: Row, count: int) -> Device:
     )
 
 
-def _value(quantity: dict[str, Any]) -> dict[str, str]:
+def quantity_words(quantity: dict[str, Any]) -> dict[str, str]:
     """A quantity as people read it: its decimal as the device sent it."""
     name = NAMES.get(quantity["code"], ("", str(quantity["code"])))[1]
     if "reason" in quantity:

@@ -131,12 +131,14 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   charts.clear();
   drawCharts();
 });
-const events = new EventSource("/events");
-let told = null;
-events.addEventListener("open", () => live(true));
-events.addEventListener("error", () => live(false));
-events.addEventListener("changed", (event) => {
-  if (told !== null && told !== event.data) refresh();
-  if (told === null) refresh(); // whatever came between the page and its stream
-  told = event.data;
-});
+if (document.body.dataset.events) { // not before somebody is logged in
+  const events = new EventSource("/events");
+  let told = null;
+  events.addEventListener("open", () => live(true));
+  events.addEventListener("error", () => live(false));
+  events.addEventListener("changed", (event) => {
+    if (told !== null && told !== event.data) refresh();
+    if (told === null) refresh(); // whatever came between the page and its stream
+    told = event.data;
+  });
+}
