@@ -13,7 +13,7 @@ from tools.backend.store import Store
 from tools.backend.web.access import Access
 
 ADMIN, OPERATOR, READER = "Astrid Admin", "Ole Operatør", "Rikke Reader"
-PASSWORD = "a pass phrase of these tests"
+PASSWORD = "a pass phrase of these tests"  # pragma: allowlist secret - of these tests
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}"
 
 

@@ -116,9 +116,26 @@ def test_what_is_held_appears_and_goes_on_an_open_page(pages, page):
     expect(page.locator("#items tbody tr")).to_have_count(3)  # without a reload
 
 
+def test_news_take_nobodys_place_away(pages, page):
+    log_in(page, pages, OPERATOR)
+    page.goto(f"{pages.url}held")
+    expect(page.locator("#link")).to_have_class("link on")
+    button = page.locator("#items button").last
+    button.focus()
+    with closing(Store(pages.database)) as store:
+        store.rows("DELETE FROM fut WHERE state = 'held'")
+    page.wait_for_timeout(800)
+    expect(button).to_be_focused()
+    expect(page.locator("#items tbody tr")).to_have_count(4)
+    page.locator("nav a").first.focus()
+    expect(page.locator("#items tbody tr")).to_have_count(3)
+
+
 def test_two_operators_decide_once(pages, page):
     log_in(page, pages, OPERATOR)
     page.goto(f"{pages.url}held")
+    expect(page.locator("#link")).to_have_class("link on")
+    page.wait_for_timeout(500)  # the page has looked once more; what one fills in now stays
     form = page.locator("#items form").first
     page.is_refused = True
     form.evaluate("form => { form.elements.subject.value = 'decided by a colleague'; form.elements.action.click(); }")

@@ -31,6 +31,10 @@ async function refresh() {
     for (const part of fresh.querySelectorAll("[data-part]")) {
       const old = document.getElementById(part.id);
       if (!old) continue;
+      if (old.contains(document.activeElement)) { // nobody loses the place, or the button, that they are at
+        old.addEventListener("focusout", () => refresh(), { once: true });
+        continue;
+      }
       const known = keys(old);
       const shown = document.importNode(part, true);
       localTimes(shown);
