@@ -90,7 +90,9 @@ Row = namedtuple(
         # part of an advert says so: (its known formats, the place of the octet, the bit)
         "pairing_mode",
         # The link
-        "bonds",  # False: this device cannot bond, and its readings say so
+        # False: this device cannot bond, and its readings say so; "digits": it bonds by six digits, which it shows or
+        # which stand on its label, and not without
+        "bonds",
         "bond_first",  # bond or encrypt before any discovery: some switch off otherwise
         "services",  # to discover before the data
         # The clock: None, or the uuid in one of `services`; 2A08 and 2A2B differ in length alone

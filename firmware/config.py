@@ -15,6 +15,7 @@ from firmware.contracts import PeerError
 
 FORMAT = const(1)
 FOLDER = "hub"
+WIPE = "hub/reset"  # this file says that everything else is to be erased
 _FILE_OCTETS_MAX = const(12_288)  # 24 bonds of 88 octets in hex are the most there is; settings take under 2 kB
 _HEAD_OCTETS_MAX = const(32)
 _CHUNK_OCTETS = const(128)
@@ -46,14 +47,27 @@ def check(settings: dict) -> dict:
     pins = settings.get("pins", {})
     if not isinstance(pins, dict) or not all([isinstance(pin, int) for pin in pins.values()]):
         raise PeerError("settings: pins")
+    if len(settings.get("operator", {"key": "00" * 65}).get("key", "")) != 130:
+        raise PeerError("settings: operator.key")
     if len(settings["devices"]) > DEVICES_MAX:
         raise PeerError("settings: devices", len(settings["devices"]))
     for device in settings["devices"]:
+        if device is None:
+            continue  # an empty slot
         if len(address_octets(device.get("address", ""))) != 6 or device.get("address_type") not in (0, 1):
             raise PeerError("settings: device address", device.get("address"))
         if not device.get("row"):
             raise PeerError("settings: device row", device.get("address"))
     return settings
+
+
+def to_be_wiped() -> bool:
+    """Whether a reset was begun: the hub is nobody's, and what it holds is to be erased."""
+    try:
+        os.stat(WIPE)
+    except OSError:
+        return False
+    return True
 
 
 def address_octets(text: str) -> bytes:

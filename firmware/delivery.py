@@ -10,7 +10,8 @@ _QUIET_MS = const(60_000)  # after a listed device was heard: a second reading o
 _PUT_OFF_MS = const(600_000)  # a handshake waits for quiet this long, then visits wait for it
 _VISIT_MS_MAX = const(360_000)  # the longest visit of any row, for the watchdog
 _TIME_ANSWER_MS = const(5_000)  # an untimed hub waits this long for the platform's time before it seals
-_HEALTH_MS = const(600_000)  # the platform tells silence from a patient who does not measure within 15 minutes
+_TLS_FAILED = const(5)  # events.py
+_ORDER_REST_MS = const(1_000)  # between two looks at orders: a check costs 0.1 s, and a broker may send rubbish
 _WAIT_MS_MAX = const(60_000)
 _WAIT_MS_MIN = const(1_000)  # what is due while as many as may be wait for receipts goes out no sooner
 _CONNECT_MS = const(10_000)  # TCP on a slow line
@@ -27,6 +28,8 @@ class Delivery:
         self._ready = False  # only TCP and the handshake are left to do
         self._live_from = 1  # captures from this number on were taken since the line came up
         self._live: "list[int]" = []  # plans of such captures that were not sent yet
+        self._order: "bytes | None" = None  # one at a time: the platform sends the next when this one's end was told
+        self._order_due_ms = 0
         self.delivered_ms = None  # when the last receipt "stored" was kept
         self._session.on_message = self._take
         self._session.on_end = hub.work.set
@@ -64,6 +67,8 @@ class Delivery:
                 if not isinstance(failure, PeerError):
                     raise failure  # the hub starts anew
                 hub.health.count(failure.args[0])
+                if "certificate" in failure.args[0]:
+                    hub.health.event(_TLS_FAILED, failure.args[0])
             self._deliveries.link_lost()
             wait_ms = self._backoff.next_ms()
             hub.promise("delivery", wait_ms)
@@ -123,8 +128,12 @@ class Delivery:
             await hub.ticks.within(hub.health.answered.wait(), _TIME_ANSWER_MS)
         while self._session.up():
             hub.promise("delivery", _WAIT_MS_MAX)
+            if self._order is not None and hub.ticks.now_ms() >= self._order_due_ms:
+                self._order_due_ms = hub.ticks.now_ms() + _ORDER_REST_MS
+                self._order = hub.obey(self._order)
+            limit_ms = _ORDER_REST_MS if self._order is not None else _WAIT_MS_MAX
             if hub.listening.visiting:  # it has the radio, the processor and the heap to itself
-                await hub.ticks.within(hub.work.wait(), _WAIT_MS_MAX)
+                await hub.ticks.within(hub.work.wait(), limit_ms)
                 await self._session.keep_alive()
                 continue
             if journal.may_plan() and journal.pending(1):
@@ -142,15 +151,15 @@ class Delivery:
                 if sequence in self._live:
                     self._live.remove(sequence)
                 continue
-            if now_ms - hub.health.reported_ms >= _HEALTH_MS:
+            if now_ms - hub.health.reported_ms >= hub.health.every_ms:
                 await self._report()
             hub.forget()
-            due_ms = min(self._deliveries.due_ms(plans, now_ms), hub.health.reported_ms + _HEALTH_MS - now_ms)
-            await hub.ticks.within(hub.work.wait(), max(min(due_ms, _WAIT_MS_MAX), _WAIT_MS_MIN))
+            due_ms = min(self._deliveries.due_ms(plans, now_ms), hub.health.reported_ms + hub.health.every_ms - now_ms)
+            await hub.ticks.within(hub.work.wait(), max(min(due_ms, limit_ms), _WAIT_MS_MIN))
             await self._session.keep_alive()
 
     async def _report(self) -> None:
-        report = self._hub.health.report()
+        report = self._hub.report()
         self._hub.forget()
         await self._session.publish("health", report)
 
@@ -164,12 +173,14 @@ class Delivery:
 
     def _take(self, name: str, octets: bytes) -> None:
         """A message from the broker. Nothing in it counts before its MAC did."""
+        hub = self._hub
+        if name != "receipt":
+            self._order = octets
+            hub.work.set()
+            return
         from firmware.uplink import receipt
 
-        hub = self._hub
         try:
-            if name != "receipt":
-                raise PeerError("order: refused")
             answer = receipt.open_message(octets, hub.keys.receipts, hub.journal, hub.health.nonce)
         except PeerError as error:
             hub.health.count(error.args[0])
@@ -178,10 +189,13 @@ class Delivery:
         if isinstance(answer, int):
             hub.health.platform_time(answer)
             self._fixed()
+            hub.answered()
+            hub.work.set()  # an order may wait for this
             self._session.check_dates()  # a clock that was not set let some pass; this ends the session then
             return
         if not hub.keeps(hub.journal.receipt, answer):
             return  # the platform answers a repeat again
+        hub.answered()
         hub.journal.upgrade()  # this firmware works from end to end: it is here to stay
         self._deliveries.answered(answer.sequence)
         if answer.status:

@@ -192,6 +192,11 @@ def load_keys(hub_id: bytes) -> Keys:
     return Keys(hub_id, signing, p256.key_id(point), _receipts(hub_id, settings))
 
 
+def load_agreement() -> bytes:
+    """The hub's agreement key, for an order that has secret fields."""
+    return _load("agreement.key", _KEY_OCTETS)
+
+
 def load_tls() -> "tuple[bytes, ...]":
     """CA certificate, own certificate and own key, each DER, which a handshake needs and nobody else."""
     return tuple([_load(name, _CERTIFICATE_OCTETS_MAX) for name in ("ca.crt", "tls.crt", "tls.der")])

@@ -8,13 +8,11 @@ import asyncio
 
 from micropython import const
 
-import drivers
 from firmware import indicator
-from firmware.ble import pairing
 from firmware.contracts import Full
 from firmware.delivery import Delivery
 from firmware.health import Health
-from firmware.listening import Device, Listening
+from firmware.listening import Listening
 
 _WINDOW_MS = const(300_000)  # a person finds the device's pairing button within five minutes
 _WINDOW_LINE_MS = const(45_000)  # in a window the line is made first, for the clock; without one pairing goes on
@@ -22,6 +20,7 @@ _TEND_MS = const(20_000)
 _LATE_MS = const(30_000)  # who tends so late was held up, and so were those that it would judge
 _TELL_MS = const(10_000)  # for a last report before a reboot
 _PROMISE_MARGIN_MS = const(60_000)
+_TRIAL_MS = const(900_000)  # for new network settings: a router's restart, the line's backoff twice, and a report
 _ENVELOPE_OCTETS = const(2048)  # seal/cose.py, ENVELOPE_OCTETS_MAX: taken while the heap is in one piece
 WATCHDOG_MS = const(60_000)  # three times the tending; the longest single call is a handshake
 
@@ -91,14 +90,20 @@ class Hub:
         self.work = self.ticks.flag()  # something to seal, to send or to do about the line
         self.turned = _Turn(self.ticks)  # a visit ended, a window opened, the line came up
         self.health = Health(self)
+        if "plan" in settings:
+            self.health.every_ms = settings["plan"]["health_s"] * 1000
         self.buffer = bytearray(_ENVELOPE_OCTETS)  # for one envelope or report at a time
         self.forget = parts.forget
         self.loading = parts.loading
-        self.listening = Listening(self, self._devices(settings["devices"]))
+        self.listening = Listening(self, parts.listed(settings["devices"], self.bonds, self.health.count))
         self.delivery = Delivery(self)
         self._window_ends_ms = None
         self._window_line_ms = 0
         self._help = False
+        self.order = settings.get("order")  # the last one's number, what came of it, a detail; None before the first
+        self.trial_ends_ms = _TRIAL_MS if "trial" in settings else None  # new network settings have yet to prove good
+        self.restart = ""  # why the hub starts over as soon as no visit is under way; no other begins then
+        self.aes = parts.aes
         self._promises: "dict[str, int]" = {}
         self.radio.keep = self.listening.keep
         self.radio.may_pair = self.window_open
@@ -111,10 +116,10 @@ class Hub:
         """Whether a person opened the pairing window and it has not lapsed."""
         return self._window_ends_ms is not None and self.ticks.now_ms() < self._window_ends_ms
 
-    def open_window(self) -> None:
+    def open_window(self, limit_ms: int = _WINDOW_MS) -> None:
         """Let listed devices be paired for a while."""
         now_ms = self.ticks.now_ms()
-        self._window_ends_ms = now_ms + _WINDOW_MS
+        self._window_ends_ms = now_ms + limit_ms
         self._window_line_ms = now_ms + _WINDOW_LINE_MS
         self._help = False  # someone came to see to it
         self.news.set()
@@ -124,7 +129,11 @@ class Hub:
         self.turned.set()
 
     def line_first(self) -> bool:
-        """Whether listening waits for the line: at the start of a window, or when a handshake waited long enough."""
+        """Whether listening waits: for the line at the start of a window or when a handshake waited long enough, or
+        for the hub's restart.
+        """
+        if self.restart:
+            return True
         if self.window_open() and not self.session.up() and self.ticks.now_ms() < self._window_line_ms:
             return True
         return self.delivery.first()
@@ -171,6 +180,17 @@ class Hub:
         # A call of its own: what a frame, or a coroutine, once had on its stack stays alive as long as itself.
         return self._sealing().payload(sequence)
 
+    def report(self) -> memoryview:
+        """A signed health report, in the hub's buffer."""
+        at, length, header = self._report()
+        return self.signed(at, length, header)
+
+    def _report(self):
+        self.loading()
+        from firmware import reporting
+
+        return reporting.payload(self)
+
     def _sealing(self):
         """What seals, loaded for this moment."""
         self.loading()
@@ -187,6 +207,25 @@ class Hub:
         if isinstance(key, tuple):  # where the secure element is that has it
             key = self._secure_element(key)
         return cose.sign1_in(self.buffer, at, length, key, header)
+
+    # -- orders --------------------------------------------------------------------------------------------
+
+    def obey(self, octets) -> "bytes | None":
+        """Deal with an order; returns it when it has to wait (order.py)."""
+        self.forget()
+        self.loading()
+        from firmware import order
+
+        left = order.take(self, octets)
+        self.forget()
+        return left
+
+    def answered(self, answered: bool = True) -> None:
+        """Whether the platform proved in time that it is at the other end: new network settings wait for this."""
+        if self.trial_ends_ms is not None:
+            from firmware import order_trial
+
+            order_trial.over(self, answered)
 
     def promise(self, name: str, within_ms: int) -> None:
         """This loop will be heard of again within this time; else the watchdog bites."""
@@ -209,6 +248,10 @@ class Hub:
             if now_ms - tended_ms < _LATE_MS and not self.listening.radio_works(now_ms):
                 await self._reboot("radio")
             tended_ms = now_ms
+            if self.trial_ends_ms is not None and now_ms > self.trial_ends_ms:
+                self.answered(False)
+            if self.restart and not self.listening.visiting:
+                await self._reboot(self.restart)
             await self.ticks.within(self.news.wait(), _TEND_MS)
 
     async def _reboot(self, reason: str) -> None:
@@ -240,18 +283,3 @@ class Hub:
         """Return never; what gets out of a loop ends the hub, and main.py starts it anew."""
         self.radio.start(self.ticks)
         await asyncio.gather(self._tend(), self._watch_button(), self.listening.run(), self.delivery.run())
-
-    def _devices(self, entries):
-        """The device list; one of a kind that this firmware does not know is told, and the others are heard."""
-        from firmware import config
-
-        devices = []
-        for slot, entry in enumerate(entries):
-            if entry["row"] not in drivers.ROWS:
-                self.health.count("unknown row")
-                continue
-            address = config.address_octets(entry["address"])
-            identity = pairing.identity(address, entry["address_type"])
-            key = self.bonds.address_of(identity)
-            devices.append(Device(slot, address, entry["row"], identity, key))
-        return devices

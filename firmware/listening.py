@@ -2,8 +2,6 @@
 
 from micropython import const
 
-import drivers
-
 _LISTEN_MS = const(60_000)
 _MUTE_MS = const(15_000)  # a scan that has not ended so long after its time never will
 _DEAF_MS = const(3_600_000)  # nothing heard of anybody: a home may have no neighbours, but then a restart harms nobody
@@ -11,7 +9,6 @@ _DEAF_REBOOT_MS = const(86_400_000)
 _REST_FAILED_MS = const(5_000)  # after a visit that gave nothing; doubled each time it does so again
 _REST_MAX_MS = const(300_000)
 _DENIALS_MAX = const(3)  # a link lost three times just while it was being encrypted is no chance
-_IGNORED_MS = const(1_000)  # an advert that wants nothing of us now: the next one may
 
 
 class Device:
@@ -49,11 +46,10 @@ class Device:
 
 class Listening:
     def __init__(self, hub, devices: list):
-        self._hub = hub
-        self.devices = devices
-        self._by_key = {device.key: device for device in devices}
-        self._visit = 0
-        self._slot = 0
+        self.hub = hub
+        self.list(devices)
+        self.visit = 0
+        self.slot = 0
         # value handle -> [least ms between two, most of them, when the last, how many]
         self.sampled: "dict[int, list[int]]" = {}
         self.visiting = False
@@ -68,7 +64,7 @@ class Listening:
 
     def keep(self, handle: int, flags: int, octets: "memoryview") -> None:
         """Put one value on flash. Raises when that failed: the radio then hangs up before it is confirmed."""
-        hub = self._hub
+        hub = self.hub
         now_ms = hub.ticks.now_ms()
         sampled = self.sampled.get(handle)
         if sampled is not None:
@@ -78,17 +74,27 @@ class Listening:
             sampled[3] += 1
         timekeeper = hub.timekeeper
         hub.journal.capture(
-            self._visit, self._slot, handle, flags, now_ms, timekeeper.time_s(), timekeeper.quality, octets
+            self.visit, self.slot, handle, flags, now_ms, timekeeper.time_s(), timekeeper.quality, octets
         )
         self.kept = True
         hub.news.set()
 
     # -- the loop ------------------------------------------------------------------------------------------
 
-    def description_of(self, slot: int) -> int:
+    def last_session(self, device):
+        """A device's last session, or None: the slot may have been another's."""
+        session = self.hub.journal.last_session(device.slot)
+        return session if session is not None and bytes(session.address) == device.address else None
+
+    def description_of(self, device) -> int:
         """The number of this device's description in this chain; 0 when it has none."""
-        session = self._hub.journal.last_session(slot)
+        session = self.last_session(device)
         return session.description if session else 0
+
+    def list(self, devices: list) -> None:
+        """These are listened for; another list comes by order, never in a visit."""
+        self.devices = devices
+        self.by_key = {device.key: device for device in devices}
 
     def awake(self) -> None:
         """Let every device be visited at once."""
@@ -96,7 +102,7 @@ class Listening:
             device.awake()
 
     async def run(self) -> None:
-        hub = self._hub
+        hub = self.hub
         while True:
             hub.promise("listening", _LISTEN_MS)
             if hub.line_first():
@@ -117,9 +123,14 @@ class Listening:
             if heard is not None and not hub.line_first():
                 await self._heard(*heard)
 
+    async def _heard(self, key, advert_octets, response_octets) -> None:
+        from firmware import meeting
+
+        await meeting.heard(self, key, advert_octets, response_octets)
+
     def radio_works(self, now_ms: int) -> bool:
         """Look after a radio that says nothing: count it, restart it, and when that does not help, tell so."""
-        hub = self._hub
+        hub = self.hub
         if hub.radio.heard:
             hub.radio.heard = False
             self._air_ms = self._deaf_ms = now_ms
@@ -139,81 +150,3 @@ class Listening:
         hub.health.count("radio restarted")
         hub.radio.restart()
         return True
-
-    async def _heard(self, key, advert_octets, response_octets) -> None:
-        from firmware.ble import advert
-
-        hub = self._hub
-        device = self._by_key[key]
-        self.heard_ms = hub.ticks.now_ms()
-        row = drivers.row(device.row_name)
-        wants = advert.wants(row, advert.parse(advert_octets, response_octets))
-        del advert
-        hub.forget()
-        if wants is None or (wants == "pairing" and not hub.window_open()):
-            device.not_before_ms = self.heard_ms + _IGNORED_MS
-            return
-        if row.bonds and not hub.bonds.has(device.identity) and not hub.window_open():
-            hub.health.count("visit not_bonded")  # not even connected to: some devices show an error then
-            if hub.journal.last_session(device.slot) is not None:
-                hub.needs_help("bond_lost")  # it was paired once, and nobody would notice
-            device.rest(self.heard_ms, False, row)
-            return
-        needed = hub.journal.needed(row.burst, row.value_octets_max)
-        while not self._fits(needed) and hub.tidied():
-            await hub.ticks.sleep_ms(1)
-        if not self._fits(needed):
-            hub.needs_help("no_room")
-            device.rest(self.heard_ms, False, row)
-            return
-        if wants == "pairing":
-            hub.bonds.forget(device.identity)  # a person opened the window and put the device into its pairing mode
-        await self._visit_one(device, row)
-        hub.forget()
-
-    def _fits(self, needed):
-        journal = self._hub.journal
-        return journal.room() >= needed and journal.may_visit()
-
-    async def _visit_one(self, device, row) -> None:
-        from firmware.ble import visit
-
-        hub = self._hub
-        limit_ms = visit.limit_ms(row)
-        hub.promise("listening", limit_ms)
-        self._visit += 1
-        self._slot = device.slot
-        self.sampled = {}
-        self.kept = False
-        self.visiting = True
-        hub.news.set()
-        visiting = hub.visiting(device, row, self._visit)
-        try:
-            await hub.ticks.within(visiting.run(), limit_ms)
-        finally:
-            await hub.radio.close()
-            self.visiting = False
-            self.heard_ms = hub.ticks.now_ms()
-            hub.turned.set()
-        key = hub.bonds.address_of(device.identity)
-        if key != device.key:  # it told who it is behind its private address
-            device.key = key
-            self._by_key = {one.key: one for one in self.devices}
-        if hub.radio.bond_changed:
-            hub.keeps(visiting.bond_changed)
-            hub.needs_help("bond_changed")
-        elif visiting.outcome == "no_consent":
-            hub.needs_help("no_consent")
-        elif visiting.outcome == "bond_lost" or device.denied(hub.radio.denied):
-            hub.needs_help("bond_lost")
-        if hub.radio.lost:
-            hub.radio.lost = 0
-            hub.needs_help("possible_loss")
-        hub.health.count("visit " + visiting.outcome)
-        if visiting.outcome == "capped" and not self.kept:
-            device.awake()  # cut short for the line's sake, not by any fault of the device's: it goes on when it may
-        else:
-            good = self.kept and visiting.outcome in ("drained", "capped", "no_clock")
-            device.rest(self.heard_ms, good, row)
-        hub.work.set()
-        hub.news.set()

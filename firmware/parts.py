@@ -1,6 +1,7 @@
 """The one place where the hub's parts are made and joined. Nothing here lasts: board/passing.py forgets it after."""
 
-from firmware import config, enrolment
+import drivers
+from firmware import config, devices, enrolment
 from firmware.ble.pairing import Bonds
 from firmware.board import chip, passing
 from firmware.board.flash import PartitionFlash
@@ -36,6 +37,8 @@ class Parts:
         self.set_chip_clock = set_chip_clock
         self.start_watchdog = chip.watchdog
         self.secure_element = chip.secure_element
+        self.aes = chip.aes
+        self.listed = devices.listed
         self.hub_id = chip.hub_id()
         self.reset_cause = chip.reset_cause()
 
@@ -51,9 +54,18 @@ def _floor_s(journal) -> int:
 
 def enrolled() -> "tuple | None":
     """(settings, keys) of a hub that is somebody's; one that lost either is blank, and waits to be enrolled again."""
+    if config.to_be_wiped():
+        from firmware import order_wipe
+
+        order_wipe.finish(PartitionFlash("journal"))
+        return None
     settings = config.Store(config.FOLDER, "settings").load()
     if settings is None:
         return None
+    if "trial" in settings:
+        from firmware import order_trial
+
+        settings = order_trial.began(settings)
     set_chip_clock(BUILT_S)
     try:
         return settings, enrolment.load_keys(chip.hub_id())
@@ -62,6 +74,20 @@ def enrolled() -> "tuple | None":
         return None
 
 
+def _intern(entries) -> None:
+    """Load once what is loaded for moments: its names stay on the heap for ever, and so come to lie low, all together,
+    out of the way of what needs room in one piece later.
+    """
+    for name in ("reporting", "sealing", "meeting", "visiting", "board.steps", "uplink.receipt", "uplink.dns"):
+        __import__("firmware." + name)
+        passing.forget()
+    for entry in entries:
+        if entry and entry["row"] in drivers.ROWS:
+            drivers.row(entry["row"])
+            passing.forget()
+
+
 def joined(settings: dict, keys) -> Hub:
     """The hub, ready to run."""
+    _intern(settings["devices"])
     return Hub(Parts(settings, keys), settings, keys)

@@ -18,6 +18,7 @@ CONFIRMED_UNCERTAINTY_MS = const(2_000)  # a device's clock is written only by o
 BUILT_S = const(1_764_547_200)  # 2025-12-01: no hub with this firmware lives before; raised with each release
 _FIX_EVERY_MS = const(86_400_000)  # the chip's crystal drifts by a second or two a day
 _LIFE_S = const(315_360_000)  # ten years: the longest that a release is in use
+_VOUCHED_UNCERTAINTY_MS = const(60_000)  # orders run for minutes; an answer held back longer vouches for nothing
 _AGREE_MS = const(5_000)  # NTP's whole seconds, its round trip and the platform's round trip together
 
 
@@ -35,6 +36,7 @@ class Timekeeper:
         self.quality = CLOCK_NONE
         self.uncertainty_ms = 0
         self.jump_s = 0  # the last told jump, for the health report
+        self.vouched = False  # the platform answered in this boot: only it can say that an order's time is over
         self.disputed = False  # NTP and platform disagree and the platform has not spoken since
 
     def time_s(self) -> int:
@@ -66,6 +68,8 @@ class Timekeeper:
                 self.disputed = True
                 return False
             return True  # the platform's answer is the better one and they agree
+        if abs(time_s - self.time_s()) * 1000 > _AGREE_MS:
+            self.vouched = False
         self._set(time_s, uncertainty_ms, CLOCK_NTP)
         return True
 
@@ -75,6 +79,8 @@ class Timekeeper:
         A late answer says little: a better clock that it does not contradict stays.
         """
         jump = time_s - self.time_s()
+        if uncertainty_ms <= _VOUCHED_UNCERTAINTY_MS:
+            self.vouched = True
         if (
             self.quality != CLOCK_NONE
             and uncertainty_ms > max(CONFIRMED_UNCERTAINTY_MS, self.uncertainty_ms)

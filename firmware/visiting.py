@@ -61,7 +61,7 @@ class Visiting:
 
     @property
     def described(self) -> bool:
-        return self._hub.listening.description_of(self._device.slot) != 0
+        return self._hub.listening.description_of(self._device) != 0
 
     def local_time(self) -> tuple:
         return self._zone.local(self._hub.timekeeper.time_s())
@@ -134,7 +134,7 @@ class Visiting:
             facts["clock_written"],
             self.offset_min(),
             facts["characteristics"],
-            self._description or hub.listening.description_of(device.slot),
+            self._description or hub.listening.description_of(device),
         )
         hub.journal.session(session)
         return session
@@ -151,7 +151,7 @@ class Visiting:
         """Mark everything this visit gave: someone with other keys said it."""
         session = self._session
         if session is None:  # it came to that before anything was discovered
-            last = self._hub.journal.last_session(self._device.slot)
+            last = self._hub.listening.last_session(self._device)
             known = last.characteristics if last else ()
             session = self._keep_session({"clock": b"", "clock_written": False, "characteristics": known})
         self._again(session, security=session.security | BOND_CHANGED)

@@ -20,6 +20,13 @@ def hub_id() -> bytes:
     return machine.unique_id()
 
 
+def aes(key: bytes):
+    """What encrypts one block of 16 octets by AES under this key."""
+    from cryptolib import aes as cipher
+
+    return cipher(key, 1).encrypt  # ECB: the one mode that every build has
+
+
 def ram_octets() -> int:
     """All data RAM that the chip's system manages, PSRAM included."""
     return sum([region[0] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])

@@ -23,12 +23,14 @@ class Facts:
         self.notes: tuple = ()
         self.firmware = ""
         self.jump_s = 0
+        self.order: "list | None" = None  # number, result, detail
+        self.events: "list" = []  # (number, time_s, kind, detail, count) each
 
 
 def health_payload(writer: Writer, facts: Facts) -> None:
     """Write the payload; Full when counters and notes are more than the buffer holds."""
     count = 7
-    for optional in (facts.nonce, facts.counters, facts.notes, facts.firmware, facts.jump_s):
+    for optional in (facts.nonce, facts.counters, facts.notes, facts.firmware, facts.jump_s, facts.order, facts.events):
         count += 1 if optional else 0
     writer.map(count)
     write_identity(writer, facts.hub, facts.chain, facts.sequence)
@@ -59,3 +61,21 @@ def health_payload(writer: Writer, facts: Facts) -> None:
     if facts.jump_s:
         writer.uint(12)
         writer.int(facts.jump_s)
+    if facts.order:
+        number, result, detail = facts.order
+        writer.uint(13)
+        writer.array(3 if detail else 2)
+        writer.uint(number)
+        writer.uint(result)
+        if detail:
+            writer.text(detail)
+    if facts.events:
+        writer.uint(14)
+        writer.array(len(facts.events))
+        for number, time_s, kind, detail, times in facts.events:
+            writer.array(5)
+            writer.uint(number)
+            writer.uint(time_s)
+            writer.uint(kind)
+            writer.text(detail)
+            writer.uint(times)

@@ -154,7 +154,7 @@ def test_a_fix_that_came_after_the_seal_leaves_it_as_it_was():
     bench.visited([blood_pressure(0)])
     before = bench.sent()
     bench.fixed(START_S + 86_400)
-    assert bench.sent() == before and "plan replaced" not in bench.health._counters
+    assert bench.sent() == before and "plan replaced" not in bench.health.counters
 
 
 @pytest.mark.promise("P4")
@@ -257,7 +257,7 @@ def _what_is_left_goes_on(reboot):
             assert left <= set(told), (at, before[at : at + 16].hex())
         for envelope in sent.values():
             assert envelope.replaces is None or envelope.replaces < envelope.sequence
-        replaced += "plan replaced" in bench.health._counters
+        replaced += "plan replaced" in bench.health.counters
         bench.fixed(START_S + 5000)
         bench.visited([blood_pressure(30)], description=bench.journal.describe(b"\xa1\x65model\x66UA-651"))
         assert blood_pressure(30).hex() in str([one.readings for one in map(opened, bench.sent().values())])

@@ -126,20 +126,7 @@ class Keyring:
     @classmethod
     def open(cls, directory: Path | str) -> "Keyring":
         """Read the platform's key. The hubs' files are read when they are asked for."""
-        path = Path(directory) / _PLATFORM_FILE
-        try:
-            mode = stat.S_IMODE(path.stat().st_mode)
-            text = path.read_text()
-        except OSError as error:
-            raise KeyProblem(f"{path}: {error.strerror}") from error
-        if mode & 0o077:
-            raise KeyProblem(f"{path}: mode {mode:04o} lets others read it; 0600 is needed")
-        jwk = _json(path, text)
-        point = jwk_point(jwk)
-        private = _private(_octets(jwk.get("d")))
-        if point_of(private.public_key()) != point:
-            raise KeyProblem(f"{path}: d does not belong to x and y")
-        return cls(private, Path(directory))
+        return cls(read_private(Path(directory) / _PLATFORM_FILE), Path(directory))
 
     @property
     def platform_kid(self) -> bytes:
@@ -224,13 +211,35 @@ def make_platform_keys(
     private = _private(scalar)
     if directory is None:
         return Keyring(private)
-    path = Path(directory) / _PLATFORM_FILE
+    write_private(Path(directory) / _PLATFORM_FILE, private)
+    return Keyring(private, Path(directory))
+
+
+def read_private(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Read a private EC JWK; KeyProblem when others may read it, or when it is none."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        text = path.read_text()
+    except OSError as error:
+        raise KeyProblem(f"{path}: {error.strerror}") from error
+    if mode & 0o077:
+        raise KeyProblem(f"{path}: mode {mode:04o} lets others read it; 0600 is needed")
+    jwk = _json(path, text)
+    point = jwk_point(jwk)
+    private = _private(_octets(jwk.get("d")))
+    if point_of(private.public_key()) != point:
+        raise KeyProblem(f"{path}: d does not belong to x and y")
+    return private
+
+
+def write_private(path: Path, private: ec.EllipticCurvePrivateKey) -> None:
+    """Write a private EC JWK, mode 0600; one that exists is never replaced."""
     if path.exists():
         raise KeyProblem(f"{path}: exists already")
-    Path(directory).mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scalar = private.private_numbers().private_value.to_bytes(SCALAR_OCTETS, "big")
     jwk = public_jwk(point_of(private.public_key())) | {"d": _base64(scalar)}
     _write_whole(path, json.dumps(jwk) + "\n", 0o600)
-    return Keyring(private, Path(directory))
 
 
 def _private(scalar: bytes) -> ec.EllipticCurvePrivateKey:

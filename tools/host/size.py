@@ -22,6 +22,8 @@ _P256_TABLE = p256_table.NAME
 
 # On hubs that have one.
 _SECURE_ELEMENT = "firmware/board/atecc608"
+# Read from flash when an order arrives, as a driver is when its device is seen: told apart for the same reason.
+_ORDERS = ("firmware/order", "firmware/uplink/order")
 
 _EVERY_HUB = (
     "__init__", "formats", "device_information", "blood_pressure", "weight_scale", "pulse_oximeter", "nonin",
@@ -46,7 +48,7 @@ def measure() -> list[Figure]:
             raise CommandError("mpy-cross refuses the firmware", error.args[0]) from error
         rooms: Counter[str] = Counter()
         drivers: Counter[str] = Counter()
-        table = further = element = 0
+        table = further = orders = element = 0
         for one in done:
             if one.target.name == _P256_TABLE:
                 table = one.octets
@@ -56,6 +58,8 @@ def measure() -> list[Figure]:
                 drivers[one.source.stem] = one.octets
             if one.source.relative_to(build.ROOT).as_posix().startswith(_SECURE_ELEMENT):
                 element += one.octets
+            elif one.source.relative_to(build.ROOT).as_posix().startswith(_ORDERS):
+                orders += one.octets
             elif room == "drivers" and one.source.stem not in _EVERY_HUB:
                 further += one.octets
             else:
@@ -68,6 +72,7 @@ def measure() -> list[Figure]:
         Figure("size.p256_table_octets", table, "octets", p256_table.OCTETS_MAX),
         *parts,
         Figure("size.secure_element_octets", element, "octets"),
+        Figure("size.orders_octets", orders, "octets"),
         Figure("size.further_drivers_octets", further, "octets"),
         *each,
     ]

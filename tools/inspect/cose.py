@@ -16,6 +16,7 @@ ENVELOPE_TYPE = 65010
 HEALTH_TYPE = 65001
 RECEIPT_TYPE = 65002
 TIME_ANSWER_TYPE = 65003
+ORDER_TYPE = 65004
 
 ENVELOPE_OCTETS_MAX = 2048
 KID_OCTETS = 8
@@ -26,6 +27,7 @@ _ES256 = -7
 _HMAC_256 = 5
 _SIGN1_TAG = 18
 _MAC0_TAG = 17
+ENCRYPT0_TAG = 16
 _NOT_CBOR = (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, AttributeError)
 # An array of four whose first is the context (RFC 9052, 4.4 and 6.3).
 _STRUCTURES = {"Signature1": b"\x84\x6aSignature1", "MAC0": b"\x84\x64MAC0"}

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tools.inspect import cose
 from tools.inspect.cose import BadMessage, Message
+from tools.inspect.order import EVENTS, RESULTS
 from tools.inspect.payload import QUALITIES, Payload, is_uint, need
 
 VERSION = 1
@@ -131,6 +132,8 @@ class Health:
     notes: list[str] = field(default_factory=list)
     firmware: str | None = None
     jump_s: int | None = None
+    order: dict[str, Any] | None = None  # the last one: number, result, detail
+    events: list[dict[str, Any]] = field(default_factory=list)  # number, time_s, kind, detail, count
 
 
 def decode_health(octets: bytes, public_key_lookup: PublicKeyLookup) -> Health:
@@ -139,7 +142,7 @@ def decode_health(octets: bytes, public_key_lookup: PublicKeyLookup) -> Health:
     authenticate(message, public_key_lookup)
     if message.content_type != cose.HEALTH_TYPE:
         raise BadMessage("payload", f"content type {message.content_type} is no health report")
-    fields = _fields(message, {1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12})
+    fields = _fields(message, {1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14})
     hub, chain, sequence = _identity(fields)
     time_s, _, clock = _sealed(fields[6])
     need(is_uint(fields[5]) and is_uint(fields[7]), "numbers")
@@ -151,8 +154,28 @@ def decode_health(octets: bytes, public_key_lookup: PublicKeyLookup) -> Health:
     need(isinstance(fields.get(11, ""), str) and type(fields.get(12, 0)) is int, "firmware or jump")
     firmware, jump_s = fields.get(11), fields.get(12)
     return Health(
-        hub, chain, sequence, fields[5], time_s, clock, fields[7], nonce, counters, notes, firmware, jump_s
-    )
+        hub, chain, sequence, fields[5], time_s, clock, fields[7], nonce, counters, notes, firmware, jump_s,
+        _outcome(fields[13]) if 13 in fields else None, _events(fields.get(14, [])),
+    )  # fmt: skip
+
+
+def _outcome(item: Any) -> dict[str, Any]:
+    need(isinstance(item, list) and len(item) in (2, 3) and all(is_uint(part) for part in item[:2]), "order")
+    detail = item[2] if len(item) == 3 else ""
+    need(isinstance(detail, str), "order")
+    result = RESULTS[item[1]] if item[1] < len(RESULTS) else str(item[1])
+    return {"number": item[0], "result": result, "detail": detail}
+
+
+def _events(item: Any) -> list[dict[str, Any]]:
+    need(isinstance(item, list), "events")
+    events = []
+    for one in item:
+        need(isinstance(one, list) and len(one) == 5 and isinstance(one[3], str), "events")
+        need(all(is_uint(one[place]) for place in (0, 1, 2, 4)), "events")
+        kind = EVENTS[one[2]] if 0 < one[2] < len(EVENTS) else str(one[2])
+        events.append({"number": one[0], "time_s": one[1], "kind": kind, "detail": one[3], "count": one[4]})
+    return events
 
 
 @dataclass(frozen=True)

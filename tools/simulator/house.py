@@ -30,6 +30,7 @@ from tools.simulator.devices.twins import TWINS
 from tools.simulator.nor import Nor
 from tools.technician import ca
 from tools.technician.enrol import Enrolled, enrol
+from tools.technician.order import Operator, Recipient
 
 HUB_ID = bytes.fromhex("24d7eb0a1b2c")  # an Espressif address block, and a number of nobody's
 HUB = HUB_ID.hex()
@@ -171,6 +172,7 @@ class House:
         self.database = str(Path(self._folder.name) / "platform.sqlite")
         self.store = Store(self.database)
         self.keyring = keyring or make_platform_keys(random_octets=ca.seeded(seed, "platform"))
+        self.operator = Operator.make(random_octets=ca.seeded(seed, "operator"))
         self.platform = Platform(self, self.store, self.keyring)
         self.devices: list[MedicalDevice] = []
         self.enrolled: Enrolled
@@ -219,8 +221,15 @@ class House:
 
     async def enrol(self) -> Enrolled:
         """Give the blank hub its identity and settings, over the cable."""
-        self.enrolled = await enrol(self.run_on_hub, self.authority, self.keyring, self.settings())
+        self.enrolled = await enrol(
+            self.run_on_hub, self.authority, self.keyring, self.settings(), self.operator.point
+        )
         return self.enrolled
+
+    def order(self, number: int, action: str, expires_in_s: float = 3600, **arguments: Any) -> bytes:
+        """An order of the operator's for this hub."""
+        to = Recipient(HUB, self.enrolled.agreement_point)
+        return self.operator.order(to, number, int(self.time() + expires_in_s), action, arguments)
 
     async def run_on_hub(self, program: str) -> str:
         """Run a program on the hub and return what it left in `result`."""

@@ -49,6 +49,7 @@ class Enrolled:
     hub: str
     signing_point: bytes
     receipt_key: bytes
+    agreement_point: bytes
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,22 @@ async def give(
     if proof["hub"] != asked.hub or not hmac.compare_digest(proof["proof"], expected):
         raise EnrolmentFailed("the hub cannot prove that it holds its agreement key")
     keyring.register(asked.hub, asked.signing, asked.agreement, hashlib.sha256(certificate).hexdigest())
-    return Enrolled(asked.hub, asked.signing, key)
+    return Enrolled(asked.hub, asked.signing, key, asked.agreement)
 
 
 async def enrol(
-    run: Callable[[str], Awaitable[str]], authority: Authority, keyring: Keyring, settings: dict
+    run: Callable[[str], Awaitable[str]],
+    authority: Authority,
+    keyring: Keyring,
+    settings: dict,
+    operator: bytes | None = None,
 ) -> Enrolled:
-    """Enrol the hub behind `run` with these settings, but for `platform`, which is filled in here."""
+    """Enrol the hub behind `run` with these settings, but for `platform` and `operator`, which are filled in here.
+
+    `operator` is the public point whose orders the hub will obey; without one it obeys none.
+    """
+    if operator is not None:
+        settings = {**settings, "operator": {"key": operator.hex()}}
     asked = await ask(run, settings.get("signer"))
     certificate = authority.sign_request(asked.request, asked.hub)
     return await give(run, asked, authority.certificate_der, certificate, keyring, settings)

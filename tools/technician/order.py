@@ -1,0 +1,110 @@
+"""Makes orders (firmware/seal/FORMAT.md, section 6): signed by the operator's key, secret fields for one hub alone.
+
+`Operator` holds the key. It stays with those who may order; the platform's service carries what it signed and needs no
+key for that. Each order with secret fields has an ephemeral key of its own: whoever gets the operator's key later can
+sign in his name, but reads no Wi-Fi key or passkey that travelled before.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cbor2
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from tools.backend.keys import kid_of, load_point, point_of, read_private, write_private
+from tools.inspect.cose import ENCRYPT0_TAG, ORDER_TYPE, Message
+from tools.inspect.order import A256CTR, ACTIONS, ORDER_OCTETS_MAX, PURPOSE, VERSION
+from tools.technician.ca import RandomOctets, new_key
+
+_FILE = "operator.jwk"
+
+
+class BadOrder(ValueError):
+    """What was asked for is no order; args[0] names the field."""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """The hub that an order is for: its name, and its public agreement key."""
+
+    hub: str
+    agreement: bytes
+
+
+class Operator:
+    """Who may order: the key that a hub pins when it is enrolled."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, random_octets: RandomOctets = os.urandom) -> None:
+        self._key = key
+        self._random_octets = random_octets
+        self.point = point_of(key.public_key())
+
+    @classmethod
+    def make(cls, directory: Path | None = None, random_octets: RandomOctets = os.urandom) -> "Operator":
+        """Make the key, and write it to a directory; one that exists is never replaced."""
+        key = new_key(random_octets)
+        if directory is not None:
+            write_private(directory / _FILE, key)
+        return cls(key, random_octets)
+
+    @classmethod
+    def open(cls, directory: Path) -> "Operator":
+        """Read the key; one that others may read is not used."""
+        return cls(read_private(directory / _FILE))
+
+    def order(
+        self, to: Recipient, number: int, expires_s: int, action: str, arguments: Mapping[str, object]
+    ) -> bytes:
+        """Sign one order; BadOrder names the field that the action does not have, lacks, or has otherwise."""
+        code, clear, secret = _sorted_out(action, arguments)
+        fields: dict[int, object] = {1: VERSION, 2: bytes.fromhex(to.hub), 3: number, 4: expires_s, 5: code}
+        fields[6] = cbor2.dumps(clear, canonical=True)
+        if secret:
+            fields[7] = self._sealed(to, cbor2.dumps(secret, canonical=True))
+        octets = self.sign(cbor2.dumps(fields, canonical=True))
+        if len(octets) > ORDER_OCTETS_MAX:
+            raise BadOrder("it is too long")
+        return octets
+
+    def sign(self, payload: bytes, content_type: int = ORDER_TYPE) -> bytes:
+        """The COSE_Sign1 of a payload."""
+        kid = kid_of(self.point)
+        protected = cbor2.dumps({1: -7, 3: content_type, 4: kid}, canonical=True)
+        structure = Message("Signature1", protected, content_type, kid, payload, b"").structure
+        r, s = decode_dss_signature(self._key.sign(structure, ec.ECDSA(hashes.SHA256())))
+        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        return cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, signature]), canonical=True)
+
+    def _sealed(self, to: Recipient, plain: bytes) -> list[object]:
+        ephemeral = new_key(self._random_octets)
+        point = point_of(ephemeral.public_key())
+        shared = ephemeral.exchange(ec.ECDH(), load_point(to.agreement))
+        info = PURPOSE + bytes.fromhex(to.hub) + kid_of(to.agreement) + kid_of(self.point) + kid_of(point)
+        key = HKDF(hashes.SHA256(), 32, salt=b"", info=info).derive(shared)
+        vector = self._random_octets(16)
+        encryptor = Cipher(algorithms.AES(key), modes.CTR(vector)).encryptor()
+        ciphertext = encryptor.update(plain) + encryptor.finalize()
+        return [point, cbor2.CBORTag(ENCRYPT0_TAG, [b"", {1: A256CTR, 5: vector}, ciphertext])]
+
+
+def _sorted_out(action: str, arguments: Mapping[str, object]) -> tuple[int, dict, dict]:
+    if action not in ACTIONS:
+        raise BadOrder(f"there is no action {action}")
+    code, known = ACTIONS[action]
+    clear: dict[int, object] = {}
+    secret: dict[int, object] = {}
+    for name, value in arguments.items():
+        field = known.get(name)
+        if field is None or not field.fits(value):
+            raise BadOrder(f"{action}: {name}")
+        (secret if field.secret else clear)[field.key] = value
+    for name, field in known.items():
+        if field.needed and name not in arguments:
+            raise BadOrder(f"{action}: {name} is missing")
+    return code, clear, secret
