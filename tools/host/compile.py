@@ -23,11 +23,9 @@ CHIP_ARCHITECTURE = "xtensawin"  # ESP32 and ESP32-S3
 # Words for people: readers of what a hub says have them, a hub does not.
 NOT_ON_CHIP = Path("firmware", "measurement", "names.py")
 _TABLE_READER = Path("firmware", "seal", "p256.py")  # the table lies beside it
-# Pure code that is tried octet by octet on the host: a trace names its functions (shorten.readable), and the table of
-# line numbers, a fourteenth of flash and heap, stays here.
-_WITHOUT_LINES = (
-    "drivers/", "firmware/ble/", "firmware/journal/", "firmware/measurement/", "firmware/seal/", "firmware/uplink/",
-)  # fmt: skip
+# The table of line numbers is a fourteenth of flash and heap. What stays loaded and may end the hub has it; a trace
+# names the functions of all else (shorten.readable).
+_WITH_LINES = ("boot", "main", "firmware/delivery", "firmware/hub", "firmware/listening")
 _RECIPES = 1_000_000  # ways of compiling that are told apart
 _MACHINE_CODE = ("@micropython.viper", "@micropython.native", "@micropython.asm_")
 
@@ -136,7 +134,7 @@ def _compile(one: Compiled, root: Path, architecture: str, short: bool) -> str:
     command = [*mpy_cross(), "-s", module, "-o", str(passing)]
     if any(mark in source for mark in _MACHINE_CODE):
         command.append(f"-march={architecture}")
-    if name.startswith(_WITHOUT_LINES):
+    if not name.startswith(_WITH_LINES):
         command.append("-O3")
     ran = subprocess.run([*command, str(compiled)], capture_output=True, text=True, check=False)
     compiled.unlink()

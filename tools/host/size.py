@@ -22,8 +22,8 @@ _P256_TABLE = p256_table.NAME
 
 # On hubs that have one.
 _SECURE_ELEMENT = "firmware/board/atecc608"
-# Read from flash when an order arrives, as a driver is when its device is seen: told apart for the same reason.
-_ORDERS = ("firmware/order", "firmware/uplink/order")
+# Orders and the log of what is done to a hub: no reading travels by them, so that they are told apart, as drivers are.
+_ORDERS = ("firmware/events", "firmware/order", "firmware/uplink/order")
 
 _EVERY_HUB = (
     "__init__", "formats", "device_information", "blood_pressure", "weight_scale", "pulse_oximeter", "nonin",
