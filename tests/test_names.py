@@ -39,7 +39,9 @@ ALLOWED = {
 
 
 # Objects of our own that those files hold; what is called on them is no use of a library.
-OUR_OBJECTS = {"_bonds", "_ticks", "_value", "_secured"}
+OUR_OBJECTS = {"bonds", "ticks", "value", "secured"}
+# `radio` is our Radio, in the file of its steps.
+OURSELVES = {"self", "radio"}
 
 
 def defined(folder):
@@ -79,7 +81,7 @@ def used(tree, library, known):
     heirs = {id(part) for base in bases for part in ast.walk(base)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in known:
-            own = isinstance(node.value, ast.Name) and node.value.id == "self" and id(node) not in heirs
+            own = isinstance(node.value, ast.Name) and node.value.id in OURSELVES and id(node) not in heirs
             ours = isinstance(node.value, ast.Attribute) and node.value.attr in OUR_OBJECTS
             if not own and not ours:
                 names.add(node.attr)

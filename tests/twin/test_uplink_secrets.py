@@ -20,7 +20,9 @@ import os
 result = repr({name: open("hub/" + name, "rb").read() for name in os.listdir("hub")})
 """
 # What a report may speak of (firmware/seal/FORMAT.md, section 4).
-_REPORT = {"chain", "sequence", "capture", "time_s", "clock", "waiting", "counters", "notes", "firmware", "jump_s"}
+_REPORT = {
+    "chain", "sequence", "capture", "time_s", "clock", "waiting", "counters", "notes", "firmware", "jump_s", "order", "events",
+}  # fmt: skip
 
 
 def _forms(secret):
