@@ -21,7 +21,8 @@ result = repr({name: open("hub/" + name, "rb").read() for name in os.listdir("hu
 """
 # What a report may speak of (firmware/seal/FORMAT.md, section 4).
 _REPORT = {
-    "chain", "sequence", "capture", "time_s", "clock", "waiting", "counters", "notes", "firmware", "jump_s", "order", "events",
+    "chain", "sequence", "capture", "time_s", "clock", "waiting", "counters", "notes", "firmware", "jump_s",
+    "order", "events",
 }  # fmt: skip
 
 
