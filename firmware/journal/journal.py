@@ -125,6 +125,11 @@ class Journal(Known):
         place = self.append(records.KIND_PLAN, body, _KEEP_PLAN, True)
         index.add_plan(place, records.unpack_plan(body)[0], described)
         self._asked = []
+        if self.sectors.version > 1:
+            try:  # said twice, so that no number comes again when its plan's record rots
+                self.main.append(records.KIND_NUMBERED, struct.pack("<I", plan.sequence))
+            except (Full, OSError):
+                pass
 
     def _check_captures(self, plan):
         """OutOfTurn when a capture is in another plan, or was never taken."""

@@ -35,6 +35,7 @@ KIND_RECEIPT = const(10)
 KIND_COPY = const(11)
 KIND_LOST = const(12)
 KIND_OLD_SESSION = const(13)  # a session that was moved and is not its device's last
+KIND_NUMBERED = const(14)  # a plan of this sequence stands before it
 
 _UNBOUNDED = const(0xFFFF)
 

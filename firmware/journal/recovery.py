@@ -146,19 +146,29 @@ class Recovery:
             plan, described = records.unpack_plan(body)
             index.add_plan(place, plan, described)
         elif kind == records.KIND_RECEIPT:
-            sequence = struct.unpack_from("<I", body, 0)[0]
+            sequence = self._numbered(body)
             plan = index.plan(sequence)
             if plan is not None:
                 self._main.closes(plan.place)
                 if not plan.captures:
                     self._ends.note("record")  # what it was for is lost, and waits again
             index.add_receipt(sequence)
+        elif kind == records.KIND_NUMBERED:
+            self._numbered(body)
         elif kind == records.KIND_COPY:
             number = records.number_of(body)
             self._moved(generation, number, number + 1)
         elif kind == records.KIND_LOST:
             first, count = struct.unpack_from("<II", body, 0)
             index.add_lost(first, first + count)
+
+    def _numbered(self, body):
+        """The sequence that a record names. Above all plans: its plan is lost, and the platform may have it."""
+        sequence = struct.unpack_from("<I", body, 0)[0]
+        if sequence > self._index.sequence:
+            self._ends.note("chain")
+            self._index.sequence = sequence
+        return sequence
 
     def _apply_session(self, generation, place, kind, body):
         session, low, middle, high = records.unpack_session(body)

@@ -579,3 +579,54 @@ def test_fixes_that_a_boot_did_not_read_are_there_when_asked_for_and_never_too_m
     again = Journal(flash.copy(), random.Random(9).randbytes)
     _capture(again)
     assert [again.fix_for(boot) for boot in sorted(known)[-20:]] == [known[boot] for boot in sorted(known)[-20:]]
+
+
+@pytest.mark.promise("P4")
+@pytest.mark.promise("P5")
+@pytest.mark.parametrize("known_by", ["its number", "its receipt"])
+def test_a_number_never_comes_again_when_the_newest_plan_rots_that_bore_it(known_by):
+    """Seed 254 of the campaign: its envelope was with the platform, and another one came under the same number."""
+    flash, journal = _journal(8)
+    for sequence in (1, 2, 3):
+        number = _capture(journal)
+        journal.plan(_plan(journal, ((number, 1),)))
+        if sequence != 2:
+            journal.receipt(Receipt(sequence, 0, 0))
+    number = _capture(journal)
+    place = journal.main.generation, journal.main.at
+    journal.plan(_plan(journal, ((number, 1),)))
+    at = (journal.sectors.sector(1, place[0]) * 256 + place[1]) * 16
+    if known_by == "its receipt":
+        flash.rot(16 * (journal.sectors.sector(1, place[0]) * 256 + journal.main.at - 1) + 5)
+        journal.receipt(Receipt(4, 0, 0))
+    flash.rot(at + 40)
+    again = _again(flash)
+    assert "chain" in again.notes and again.chain != journal.chain
+    assert again.chain_start == (journal.chain, 4, number) and again.next_sequence == 1
+    assert again.pending(9) == [2, 4], "what no receipt names is sent again; the platform knows it by its number"
+    found = journal_state.read(flash.image())
+    assert [finding.cost for finding in found.findings if "plan 4" in finding.cost]
+    third = _again(again.sectors.flash)
+    assert (third.chain, third.next_sequence, third.pending(9)) == (again.chain, 1, [2, 4])
+
+
+def test_a_plan_whose_second_word_rots_is_as_good_as_before():
+    flash, journal = _journal(8)
+    number = _capture(journal)
+    journal.plan(_plan(journal, ((number, 1),)))
+    flash.rot(16 * (journal.sectors.sector(1, journal.main.generation) * 256 + journal.main.at - 1) + 8)
+    again = _again(flash)
+    assert (again.chain, again.open_plans(), again.next_sequence) == (journal.chain, [1], 2)
+    assert not again.notes
+
+
+def test_a_version_that_older_firmware_reads_gets_no_record_that_it_does_not_know():
+    _flash, journal = _journal(8)
+    journal.sectors.version = 1
+    number, at = _capture(journal), journal.main.at
+    journal.plan(_plan(journal, ((number, 1),)))
+    assert journal.main.at == at + 7
+    journal.upgrade()
+    number, at = _capture(journal), journal.main.at
+    journal.plan(_plan(journal, ((number, 1),)))
+    assert journal.main.at == at + 7 + 1

@@ -24,11 +24,11 @@ _AHEAD_MAX = 8  # sectors that may be prepared beyond the newest one with record
 
 # FORMAT.md 5
 OPEN, NEXT, SNAPSHOT, CHAIN, BOOT, SESSION, FIX, DESCRIPTION = 1, 2, 3, 4, 5, 6, 7, 8
-PLAN, RECEIPT, COPY, LOST, OLD_SESSION = 9, 10, 11, 12, 13
+PLAN, RECEIPT, COPY, LOST, OLD_SESSION, NUMBERED = 9, 10, 11, 12, 13, 14
 KINDS = {
     OPEN: "open", NEXT: "next", SNAPSHOT: "snapshot", CHAIN: "chain", BOOT: "boot", SESSION: "session", FIX: "fix",
     DESCRIPTION: "description", PLAN: "plan", RECEIPT: "receipt", COPY: "copy", LOST: "lost",
-    OLD_SESSION: "old session",
+    OLD_SESSION: "old session", NUMBERED: "numbered",
 }  # fmt: skip
 CLOCKS = ("none", "ntp", "platform")
 
@@ -329,6 +329,10 @@ def _receipt(body: bytes) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _numbered(body: bytes) -> dict[str, Any]:
+    return {"sequence": uint(body, 0, 4)}
+
+
 def _lost(body: bytes) -> dict[str, Any]:
     return {"first": uint(body, 0, 4), "count": uint(body, 4, 4)}
 
@@ -405,4 +409,5 @@ class _Reader:
 _BODIES: dict[int, Callable[[bytes], dict[str, Any]]] = {
     OPEN: _open, NEXT: _next, SNAPSHOT: _snapshot, CHAIN: _chain, BOOT: _boot, SESSION: _session, FIX: _fix,
     DESCRIPTION: _description, PLAN: _plan, RECEIPT: _receipt, COPY: capture, LOST: _lost, OLD_SESSION: _session,
+    NUMBERED: _numbered,
 }  # fmt: skip

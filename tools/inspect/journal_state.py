@@ -55,6 +55,7 @@ class State:
     last_sessions: dict[int, dict[str, Any]] = field(default_factory=dict)  # device -> session
     held: list[int] = field(default_factory=list)
     unknown_receipts: list[int] = field(default_factory=list)  # of plans whose record is gone
+    lost_plans: list[int] = field(default_factory=list)  # above all whose record is there
 
     def is_done(self, number: int) -> bool:
         """Whether a receipt (or the loss) of this capture is on record."""
@@ -186,7 +187,10 @@ def _apply(state: State, record: dict[str, Any], by_place: dict[int, dict[str, A
         state.descriptions[record["number"]] = record["octets"]
     elif kind == "plan":
         _apply_plan(state, record)
+    elif kind == "numbered":
+        _numbered(state, record["sequence"])
     elif kind == "receipt":
+        _numbered(state, record["sequence"])
         plan = state.plans.pop(record["sequence"], None)
         if plan and plan.record:
             state.done += [(first, first + count) for first, count in plan.record["captures"]]
@@ -197,6 +201,12 @@ def _apply(state: State, record: dict[str, Any], by_place: dict[int, dict[str, A
     elif kind == "lost":
         state.done.append((record["first"], record["first"] + record["count"]))
         state.next_capture = max(state.next_capture, record["first"] + record["count"])
+
+
+def _numbered(state: State, sequence: int) -> None:
+    if sequence > state.last_sequence:
+        state.lost_plans.append(sequence)
+        state.last_sequence = sequence
 
 
 def _apply_plan(state: State, record: dict[str, Any]) -> None:
@@ -243,6 +253,9 @@ def _judge(journal: Journal) -> None:
     for first, end in journal.gone(1, state.next_capture):
         text = f"capture {first}" if end - first == 1 else f"captures {first} to {end - 1}"
         findings.append(Finding(CAPTURE, "capture lane", f"{text}: not on flash, and no receipt"))
+    for sequence in state.lost_plans:
+        cost = f"plan {sequence}: not on flash, and its envelope may have arrived: the hub begins a new chain"
+        findings.append(Finding(NEWEST, "main lane", cost))
     for sequence in state.unknown_receipts:
         cost = f"plan {sequence}: not on flash, so its receipt frees nothing and its captures wait again"
         findings.append(Finding(RECORD, "main lane", cost))

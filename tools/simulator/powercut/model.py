@@ -1,6 +1,7 @@
 """What was promised to whom, as seen from outside: told event by event, and what a journal is then held to."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from firmware.journal.journal import Journal
@@ -82,28 +83,28 @@ class Model:
 
     # -- after a cut
 
-    def settle(self, journal: Journal) -> None:
-        """What the cut fell into is on flash wholly or not at all; whichever it is, it stays so."""
+    def settle(self, journal: Journal, tell: Callable[[str, Any], None]) -> None:
+        """What the cut fell into is on flash wholly or not at all; whichever it is, it stays so: it is told."""
         doing, self.doing = self.doing, None
         if doing is None:
             return
         word, facts = doing
         if word == CAPTURE and journal.next_capture == facts[0] + 1:
-            self.tell(CAPTURE, facts)
+            tell(CAPTURE, facts)
         elif word == SESSION and journal.last_session(facts.device) == facts:
-            self.tell(SESSION, facts)
+            tell(SESSION, facts)
         elif word == FIX and journal.fix_at(facts.boot, facts.mono_ms) == facts:
-            self.tell(FIX, facts)
+            tell(FIX, facts)
         elif word == DESCRIBE:
             number = max(self.descriptions, default=0) + 1
             if _description(journal, number) == facts:
-                self.tell(DESCRIBE, (number, facts))
+                tell(DESCRIBE, (number, facts))
         elif word == PLAN and journal.next_sequence == self.sequence + 2:
             plan = journal.read_plan(self.sequence + 1)
             need(plan.previous == self.hash, "changed", "a plan does not follow the one before")
-            self.tell(PLAN, (plan.sequence, plan.captures, plan.hash))
+            tell(PLAN, (plan.sequence, plan.captures, plan.hash))
         elif word == RECEIPT and facts not in journal.open_plans():
-            self.tell(RECEIPT, facts)
+            tell(RECEIPT, facts)
 
     def check(self, journal: Journal) -> None:
         """Broken, unless the journal knows all that was promised, and nothing beside it."""

@@ -156,7 +156,7 @@ def survives(chip: Nor, model: Model, again: bool, tape: Tape | None = None) -> 
 def _started(flash: Any, model: Model, tell: Any) -> Hub:
     told: list[tuple[str, Any]] = []
     hub = Hub(flash, lambda word, facts: told.append((word, facts)))
-    model.settle(hub.journal)
+    model.settle(hub.journal, tell)
     model.check(hub.journal)
     for one in told:
         tell(*one)

@@ -27,7 +27,6 @@ _REPORT_S_MAX = 900.0  # a platform hears of a living hub at least this often
 _FAILURES_MAX = 3  # of one promise: the first tell most
 # Envelopes are held for these reasons when a home is as the seed made it; any other says that the hub sealed nonsense.
 _HELD_FOR = {"bond", "undecoded", "keys"}
-_NUMBERS = {"fork", "previous"}  # and these when the newest plan's record rotted (`on_envelope`)
 Key = tuple[str, bytes]  # a device's address, the octets that carried a reading
 
 
@@ -89,9 +88,7 @@ class Checks:
         """A number has one content, for ever."""
         named = arrival.named
         known = self._hashes.setdefault((named.chain, named.sequence), named.hash)
-        # When the newest plan's record rots, nothing on flash names its number any more; the platform holds what comes
-        # under it, and says so.
-        if known != named.hash and not self._world.harmed("flash"):
+        if known != named.hash:
             self.fails("P5", f"sequence {named.sequence} came with another content")
 
     def on_light(self, word: str) -> None:
@@ -241,10 +238,10 @@ class Checks:
             missing = [n for low, high in state.missing for n in range(low, high + 1) if n not in unproven]
             if missing and not self._world.harmed("flash"):
                 self.fails("P5", f"sequences {missing[:5]} are missing")
-            if state.forked and not self._world.harmed("flash"):
+            if state.forked:
                 self.fails("P5", f"sequences {state.forked[:5]} came with two contents")
         for row in store.rows("SELECT sequence, reason, detail FROM envelope WHERE status = ?", (HELD,)):
-            if row["reason"] not in _HELD_FOR | (_NUMBERS if self._world.harmed("flash") else set()):
+            if row["reason"] not in _HELD_FOR:
                 self.fails("P3", f"sequence {row['sequence']} is held: {row['reason']}, {row['detail']}")
 
 
