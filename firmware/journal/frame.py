@@ -15,8 +15,8 @@ OLDEST = const(1)  # that is read
 CAPTURES = const(0)
 MAIN = const(1)
 FRAME = const(6)  # octets of a frame before its payload
-PAYLOAD_MAX = const(1000)  # a snapshot with all its tables full has 922
-SECTORS_MAX = const(256)  # 1 MiB: a place is a unit's number in 16 bits
+_PAYLOAD_MAX = const(1000)  # a snapshot with all its tables full has 922
+_SECTORS_MAX = const(256)  # 1 MiB: a place is a unit's number in 16 bits
 
 _WINDOW_OCTETS = const(1040)  # the longest frame fits
 
@@ -50,7 +50,7 @@ class Sectors:
 
     def __init__(self, flash):
         self.flash = flash
-        count = min(flash.sector_count, SECTORS_MAX)
+        count = min(flash.sector_count, _SECTORS_MAX)
         if count < 6 or flash.sector_octets != SECTOR:
             raise ValueError("partition")
         captures = max(3, count * 3 // 8)  # a lone reading takes 48 octets here and 80 of session there
@@ -96,7 +96,7 @@ class Sectors:
         head = self.view(at, UNIT)
         word = head[0] | head[1] << 8
         size = word & 1023
-        if size == 0 or size > PAYLOAD_MAX or unit + units_for(size) > UNITS:
+        if size == 0 or size > _PAYLOAD_MAX or unit + units_for(size) > UNITS:
             return None
         if head[2] + head[3] + head[4] + head[5] + (size & 255) + (size >> 8) & 63 != word >> 10:
             return None

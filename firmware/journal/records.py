@@ -5,20 +5,14 @@ from collections import namedtuple
 
 from micropython import const
 
-# Capture.flags: how the octets came
-INDICATED = const(1)
-ENCRYPTED = const(2)
-AUTHENTICATED = const(4)
-BONDED = const(8)
+# A public constant stays on the chip's heap for ever, so there are none that nobody imports.
+
+# Capture.flags, how the octets came: 1 indicated, 2 encrypted, 4 authenticated, 8 bonded (board/radio.py), and
 BOND_CHANGED = const(16)
 
-# Capture.quality, Plan.quality: what the hub's clock rested on
-CLOCK_NONE = const(0)  # the floor only
-CLOCK_NTP = const(1)
-CLOCK_PLATFORM = const(2)
+# Capture.quality, Plan.quality, what the hub's clock rested on: 0 the floor only, 1 NTP, 2 the platform.
 
-# Receipt.status
-STORED = const(0)
+# Receipt.status: 0 stored, or
 HELD = const(1)
 
 # the first octet of a main-lane payload
@@ -39,13 +33,13 @@ KIND_NUMBERED = const(14)  # a plan of this sequence stands before it
 
 _UNBOUNDED = const(0xFFFF)
 
-CAPTURE_HEAD_OCTETS = const(23)
+_CAPTURE_HEAD_OCTETS = const(23)
 VALUE_OCTETS_MAX = const(512)  # the longest attribute value (Bluetooth Core, Vol 3, Part F, 3.2.9)
 DESCRIPTION_OCTETS_MAX = const(200)
 PLAN_RANGES_MAX = const(8)
-ROW_OCTETS_MAX = const(32)
-CLOCK_OCTETS_MAX = const(16)
-CHARACTERISTICS_MAX = const(16)
+_ROW_OCTETS_MAX = const(32)
+_CLOCK_OCTETS_MAX = const(16)
+_CHARACTERISTICS_MAX = const(16)
 
 Capture = namedtuple(
     "Capture",
@@ -59,7 +53,6 @@ Session = namedtuple(
     ),
 )  # fmt: skip
 Fix = namedtuple("Fix", ("boot", "mono_ms", "time_s", "source", "uncertainty_ms"))
-Description = namedtuple("Description", ("number", "octets"))
 Plan = namedtuple(
     "Plan",
     (
@@ -91,7 +84,7 @@ def pack_capture(capture):
 
 def unpack_capture(octets):
     """Read a capture; ValueError when too short to be one."""
-    if len(octets) < CAPTURE_HEAD_OCTETS:
+    if len(octets) < _CAPTURE_HEAD_OCTETS:
         raise ValueError("capture")
     number, handle, device, flags = struct.unpack_from("<IHBB", octets, 0)
     return Capture(
@@ -104,7 +97,7 @@ def unpack_capture(octets):
         _uint(octets, 14, 5),
         _uint(octets, 19, 4),
         flags >> 5 & 3,
-        bytes(octets[CAPTURE_HEAD_OCTETS:]),
+        bytes(octets[_CAPTURE_HEAD_OCTETS:]),
     )
 
 
@@ -119,9 +112,9 @@ def pack_session(session, low, middle, high):
     """
     row, characteristics = session.row.encode(), session.characteristics
     if (
-        len(row) > ROW_OCTETS_MAX
-        or len(session.clock) > CLOCK_OCTETS_MAX
-        or len(characteristics) > CHARACTERISTICS_MAX
+        len(row) > _ROW_OCTETS_MAX
+        or len(session.clock) > _CLOCK_OCTETS_MAX
+        or len(characteristics) > _CHARACTERISTICS_MAX
         or len(session.address) != 6
     ):
         raise ValueError("session")
