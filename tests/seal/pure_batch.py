@@ -3,16 +3,7 @@
 from binascii import hexlify, unhexlify
 
 from firmware.contracts import OutOfTurn
-from firmware.journal.records import (
-    AUTHENTICATED,
-    BOND_CHANGED,
-    BONDED,
-    ENCRYPTED,
-    INDICATED,
-    Capture,
-    Fix,
-    Session,
-)
+from firmware.journal.records import BOND_CHANGED, Capture, Fix, Session
 from firmware.measurement import codes
 from firmware.measurement.measurement import USER_UNKNOWN, Measurement
 from firmware.seal import cose, p256
@@ -24,6 +15,7 @@ CHAIN = unhexlify("c0ffee0011223344")
 CUFF = unhexlify("c4be840a0b0c")
 SEALED_S = 1767596469  # 2026-01-05T07:01:09Z
 FIX = Fix(7, 5000, SEALED_S - 900, 1, 1100)
+INDICATED, ENCRYPTED, AUTHENTICATED, BONDED = 1, 2, 4, 8  # a capture's flags (firmware/journal/FORMAT.md 4)
 LINK = INDICATED | ENCRYPTED | BONDED
 PRESSURE = unhexlify(
     "1e800052006100ea07010508000947000100" + "00"
