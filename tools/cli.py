@@ -29,6 +29,7 @@ COMMANDS = {
     "flash": ("tools.technician.flash", "command"),
     "provision": ("tools.technician.provision", "command"),
     "label": ("tools.technician.label", "command"),
+    "doctor": ("tools.technician.doctor", "command"),
     "devices": ("tools.technician.devices", "command"),
     "size": ("tools.host.size", "command"),
 }

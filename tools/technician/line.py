@@ -30,7 +30,19 @@ _RESET_S = 0.2  # until the chip has read that it shall start over
 # mpremote prints what it did not understand; a terminal full of boards, or of JSON, is no place for that.
 transport_serial.print = lambda *_args, **_kwargs: None  # type: ignore[attr-defined]
 
-_LONG = f"import machine; machine.WDT(timeout={_WATCHDOG_MS})"
+# The watchdog long, and the boots uncounted by which boot.py would slow down and change slots: a technician is at work.
+_LONG = f"""
+import esp32, machine
+machine.WDT(timeout={_WATCHDOG_MS})
+try:
+    nvs, value = esp32.NVS("telehub"), bytearray(6)
+    if nvs.get_blob("boot", value) == 6 and (value[4] or value[5]):
+        value[4] = value[5] = 0
+        nvs.set_blob("boot", value)
+        nvs.commit()
+except OSError:
+    pass
+"""
 _HASHES = """
 import hashlib, json, os
 def _walk(path):
@@ -92,10 +104,16 @@ class Line:
             self._transport.serial.write_timeout = OCTET_S_MAX
             self._interrupt()
             self.run(_LONG)
+            self.afresh()
+        return self
+
+    def afresh(self) -> None:
+        """Start the interpreter over: an empty heap, boot.py run, main.py not."""
+        assert self._transport is not None
+        with _cable():
             self._transport.exit_raw_repl()
             self._transport.enter_raw_repl(soft_reset=True)
-            self.run(_LONG)  # boot.py has started it anew
-        return self
+        self.run(_LONG)  # boot.py has started the watchdog anew
 
     def _interrupt(self) -> None:
         """Stop whatever runs. A chip that is still starting does not hear a Ctrl-C: it is told again."""

@@ -2,7 +2,7 @@
 
     programme.json          {"format":1,"name","serial_prefix","gtin"}: what labels say
     ca.pem, ca.key          the authority; without ca.key another one signs (requests/ out, certificates/ in)
-    operator.jwk, .key      who may give orders to these hubs
+    operator-public.jwk, operator.key  who may give orders to these hubs
     platform-receipt.jwk    the platform's receipt key; hubs/ one file per registered hub (tools/backend/keys.py)
     settings.json           what each hub is told, but for its devices: wifi, broker, zone, time, pins
     ledger.sqlite           which chip is which hub (ledger.py)
@@ -92,7 +92,7 @@ def create(folder: Path, name: str, passphrase: str, gtin: str | None = None) ->
     ca.Authority(os.urandom, f"{name} CA").identity.save(folder, "ca", passphrase)
     operator = ca.new_key(os.urandom)
     ca.write_secret(folder / "operator.key", ca.encrypted_pem(operator, passphrase))
-    _write(folder / "operator.jwk", public_jwk(point_of(operator.public_key())))
+    _write(folder / "operator-public.jwk", public_jwk(point_of(operator.public_key())))
     if not (folder / "platform-receipt.jwk").exists():
         make_platform_keys(folder)
     if not (folder / "settings.json").exists():
@@ -100,19 +100,19 @@ def create(folder: Path, name: str, passphrase: str, gtin: str | None = None) ->
     _write(folder / "programme.json", about.model_dump())
 
 
-def open_folder(folder: Path, passphrase: str | None = None) -> Programme:
-    """Open a programme; the passphrase is asked for when there is a ca.key and none was given."""
+def open_folder(folder: Path, passphrase: str | None = None, unlock: bool = True) -> Programme:
+    """Open a programme; the passphrase is asked for when there is a ca.key to `unlock` and none was given."""
     about = about_of(folder)
     certificate = x509.load_pem_x509_certificate(_octets(folder / "ca.pem"))
     authority = None
-    if (folder / "ca.key").exists():
+    if unlock and (folder / "ca.key").exists():
         _private(folder / "ca.key")
         authority = ca.Authority.load(_identity(folder, passphrase or ask_passphrase(folder)))
     try:
         keyring = Keyring.open(folder)
     except KeyProblem as problem:
         raise CommandError(str(problem), "telehub backend makes it, or telehub ca init") from None
-    operator = _json(folder / "operator.jwk")
+    operator = _json(folder / "operator-public.jwk")
     return Programme(
         folder, about, certificate.public_bytes(ca.serialization.Encoding.DER), authority,
         _point(operator, folder), keyring, _json(folder / "settings.json"),

@@ -26,7 +26,7 @@ from tools.technician.programme import Programme
 RAM_OCTETS_MIN = 1_500_000  # as firmware/board/chip.py
 JOURNAL, SLOT = "journal", "app_a"
 
-_FACTS = """
+FACTS = """
 import esp32, json, machine, os, sys
 uname = os.uname()
 partitions = esp32.Partition.find(esp32.Partition.TYPE_DATA) + esp32.Partition.find(esp32.Partition.TYPE_APP)
@@ -36,7 +36,7 @@ print(json.dumps({
     "partitions": [part.info()[4] for part in partitions],
 }))
 """
-# The settings that a hub has, without what only it may know; None when it is blank or cannot use its keys.
+# The settings that a hub has, as digests; None when it is blank or cannot use its keys.
 _ENROLLED = """
 import json, machine
 from firmware import config, enrolment
@@ -64,6 +64,7 @@ def _canonical(value):
         return "[" + ",".join([_canonical(one) for one in value]) + "]"
     return json.dumps(value)
 """
+ENROLLED = _CANONICAL + _ENROLLED
 
 
 class Refused(Exception):
@@ -107,7 +108,7 @@ def provision(
 ) -> Done:
     """Bring the board on this line to the end of the road, from wherever it is."""
     told("looking", 0)
-    facts = line.answer(_FACTS)
+    facts = line.answer(FACTS)
     _fit(facts)
     slots = SLOT in facts["partitions"]
     wanted = application.made(facts["mpy"], library, slots)
@@ -190,11 +191,11 @@ def _foreign(path: Path, programme: Programme, asked: enrol.Asked) -> bytes:
 
 def _give(line: Line, programme: Programme, asked: enrol.Asked, row: Row, told: Told) -> bool:
     """Settings and certificates, unless the hub has them; devices that were paired stay. True when any was new."""
-    there = line.answer(_CANONICAL + _ENROLLED)
+    there = line.answer(ENROLLED)
     devices = (there["devices"] if there else []) or programme.settings["devices"]
     settings = settings_of(programme, row, devices)
     told("settings", 0)
-    if there and _same(there, programme, row, settings) and programme.keyring.hub(asked.hub) is not None:
+    if there and _same(there, programme, row) and programme.keyring.hub(asked.hub) is not None:
         return False
     assert row.certificate is not None
     try:
@@ -208,15 +209,22 @@ def _give(line: Line, programme: Programme, asked: enrol.Asked, row: Row, told: 
     return True
 
 
-def _same(there: dict, programme: Programme, row: Row, settings: dict) -> bool:
-    wanted = {**settings, "platform": {"agreement": programme.keyring.platform_point.hex()}}
-    wanted.pop("devices")
-    digests = {name: hashlib.sha256(_canonical(value).encode()).hexdigest() for name, value in wanted.items()}
+def _same(there: dict, programme: Programme, row: Row) -> bool:
     return (
-        there["settings"] == digests
+        not differing(there, programme, row)
         and there["certificate"] == row.certificate_sha256
         and there["authority"] == hashlib.sha256(programme.authority_der).hexdigest()
     )
+
+
+def differing(there: dict, programme: Programme, row: Row) -> list[str]:
+    """The settings, but for the devices, that a hub has otherwise than its programme says."""
+    wanted = settings_of(programme, row, [])
+    wanted["platform"] = {"agreement": programme.keyring.platform_point.hex()}
+    wanted.pop("devices")
+    digests = {name: hashlib.sha256(_canonical(value).encode()).hexdigest() for name, value in wanted.items()}
+    names = sorted(digests.keys() | there["settings"].keys())
+    return [name for name in names if there["settings"].get(name) != digests.get(name)]
 
 
 def _canonical(value: Any) -> str:
