@@ -44,8 +44,9 @@ mutants: set-up ## break each protective line, and see which tests say so (ARGS=
 fuzz: set-up ## octets led by coverage, through whatever reads a stranger's (ARGS="--target mqtt --runs 1000000")
 	@.venv/bin/python -m tools.host.fuzz $(ARGS)
 
-kills: set-up ## kill -9 on the road to FUT, 500 times (ARGS="--kills 50 --seed 7")
+kills: set-up ## kill -9 on the road to FUT, then of everything before it too, 500 times each (ARGS="--kills 50 --seed 7")
 	@.venv/bin/python -m tools.backend.fut.kills $(ARGS)
+	@.venv/bin/python -m tools.simulator.fleet.kills $(ARGS)
 
 size: set-up ## octets of flash, per room
 	@.venv/bin/telehub size $(ARGS)

@@ -144,14 +144,19 @@ class Campaign:
 
     def _compare(self, done: bool) -> dict[str, object]:
         with closing(Store(self._store)) as store:
-            sent = [row["body"] for row in store.rows("SELECT body FROM fut")]
-        names = Counter(json.loads(body)["parameter"][0]["resource"]["entry"][0]["fullUrl"] for body in sent)
-        kept = Counter(row.content["identifier"][0]["value"] for row in Kept(str(self._fut)).all())
-        lost = self._readings - len(names.keys() & kept.keys())
-        doubled = sum(count - 1 for count in kept.values())
-        foreign = len(kept.keys() - names.keys())
-        found = {"readings": self._readings, "lost": lost, "doubled": doubled, "foreign": foreign, "done": done}
-        return {"ok": done and not (lost or doubled or foreign), **found}
+            return compare(store, Kept(str(self._fut)), self._readings, done)
+
+
+def compare(store: Store, kept_by_fut: Kept, readings: int, done: bool) -> dict[str, object]:
+    """What our ledger sent against what the stand-in keeps, name by name."""
+    sent = [row["body"] for row in store.rows("SELECT body FROM fut WHERE body IS NOT NULL")]
+    names = Counter(json.loads(body)["parameter"][0]["resource"]["entry"][0]["fullUrl"] for body in sent)
+    kept = Counter(row.content["identifier"][0]["value"] for row in kept_by_fut.all())
+    lost = readings - len(names.keys() & kept.keys())
+    doubled = sum(count - 1 for count in kept.values())
+    foreign = len(kept.keys() - names.keys())
+    found = {"readings": readings, "lost": lost, "doubled": doubled, "foreign": foreign, "done": done}
+    return {"ok": done and not (lost or doubled or foreign), **found}
 
 
 def _context() -> dict[str, object]:

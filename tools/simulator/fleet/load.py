@@ -58,6 +58,11 @@ class Hub:
         """Whether everything has its receipt."""
         return not self._waiting and not self._open
 
+    @property
+    def sent_all(self) -> bool:
+        """Whether everything has been sent at least once."""
+        return not self._waiting
+
     async def connect(self, host: str, port: int, chance: random.Random) -> None:
         """Get in, however often it takes."""
         wait_s = _RECONNECT_S_MIN

@@ -49,6 +49,14 @@ class Home:
         """Its name."""
         return f"24d7{self.number:08x}"
 
+    def address(self, slot: int) -> bytes:
+        """Of its device in this slot, as it is in a session."""
+        return bytes((0xC0 + slot,)) + self.number.to_bytes(5, "big")
+
+    def device(self, slot: int) -> str:
+        """The same as people write it."""
+        return self.address(slot).hex(":")
+
     @cached_property
     def signing(self) -> ec.EllipticCurvePrivateKey:
         """The key that signs."""
@@ -100,10 +108,10 @@ class _Seal:
     def _add(self, number: int, fix: Fix, row: str, uuid: int, at_s: int) -> None:
         octets = value(uuid, self._home.number, number, at_s)
         slot = ("blood_pressure", "weight_scale", "pulse_oximeter").index(row)
-        address = bytes((0xC0 + slot,)) + self._home.number.to_bytes(5, "big")
+        address = self._home.address(slot)
         mono_ms = number * 1000
         session = Session(
-            number, 1, slot, address, 1, row, _SECURITY, mono_ms, b"", mono_ms, False, _OFFSET_MIN,
+            number, 1, slot, address, 1, row, _SECURITY, mono_ms, local(at_s), mono_ms, False, _OFFSET_MIN,
             ((11, struct.pack("<H", uuid)),), 0,
         )  # fmt: skip
         capture = Capture(number, 1, number, slot, 11, _FLAGS, mono_ms, at_s, _NTP, octets)
@@ -126,10 +134,14 @@ class _Seal:
         return bytes(writer.buffer[: writer.at])
 
 
+def local(at_s: int) -> bytes:
+    """A device's clock (2A08), which is right."""
+    return struct.pack("<H5B", *time_of(at_s + _OFFSET_MIN * 60))
+
+
 def value(uuid: int, home: int, number: int, at_s: int) -> bytes:
     """What a device sends (GATT Specification Supplement), its clock right and in local time."""
-    year, month, day, hour, minute, second = time_of(at_s + _OFFSET_MIN * 60)
-    time = struct.pack("<H5B", year, month, day, hour, minute, second)
+    time = local(at_s)
     spread = (home * 7 + number * 13) % 40
     if uuid == 0x2A35:  # mmHg, time and pulse
         pressures = struct.pack("<BHHH", 0x06, 110 + spread, 65 + spread // 2, 80 + spread // 2)
