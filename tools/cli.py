@@ -30,6 +30,7 @@ COMMANDS = {
     "provision": ("tools.technician.provision", "command"),
     "label": ("tools.technician.label", "command"),
     "doctor": ("tools.technician.doctor", "command"),
+    "reset": ("tools.technician.reset", "command"),
     "devices": ("tools.technician.devices", "command"),
     "size": ("tools.host.size", "command"),
 }

@@ -176,6 +176,11 @@ class Ledger:
             self._database.execute("UPDATE hub SET labelled = ? WHERE hub = ?", (self._now, hub))
             self._note(hub, "labelled")
 
+    def note(self, hub: str, what: str) -> None:
+        """Something else that happened to it."""
+        with self._writing():
+            self._note(hub, what)
+
     def retired(self, hub: str) -> None:
         """Its keys were wiped: the next ones are no second identity."""
         with self._writing():

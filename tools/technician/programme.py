@@ -130,6 +130,16 @@ def write_private(path: Path, octets: bytes) -> None:
     ca.write_secret(path, octets)
 
 
+def retire(folder: Path, hub: str) -> None:
+    """The platform takes nothing new under this hub's keys; what it has of it can still be checked by them."""
+    known = folder / "hubs" / f"{hub}.json"
+    if known.exists():
+        kept = folder / "hubs" / "retired"
+        kept.mkdir(exist_ok=True)
+        signing = json.loads(known.read_text())["signing"]["kid"]
+        known.rename(kept / f"{hub}-{signing}.json")
+
+
 def operator_key(folder: Path, passphrase: str | None = None):
     """The operator's private key, with which orders are signed."""
     _private(folder / "operator.key")
