@@ -43,8 +43,7 @@ def accessible(page):
     return [(one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found]
 
 
-@pytest.mark.parametrize("lang", ["en", "da"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("da", "dark")])
 def test_a_screen_reader_finds_its_way_on_every_page(pages, page, lang, scheme):
     page.emulate_media(color_scheme=scheme)
     page.goto(f"{pages.url}login?lang={lang}")

@@ -4,12 +4,14 @@ import os
 import queue
 import random
 import signal
+import ssl
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-import paho.mqtt.client as paho
+import pika
+import pika.exceptions
 import pytest
 
 from tests.backend.envelopes import HUB, MORNING_S, Chain, Pressure, keyring_with
@@ -17,14 +19,14 @@ from tests.backend.test_service import WAIT_S, Process, keys_in
 from tests.simulator.brokers.running import AUTHORITY, BROKER, CLIENTS, Client
 from tests.simulator.brokers.running import HUB as HOME
 from tools.backend import completeness, exports
-from tools.backend.amqp import BadQueue, QueueService
+from tools.backend.amqp import QUEUE, BadQueue, QueueService, _parameters
 from tools.backend.receipt import receipt_key
 from tools.backend.receiver import Receiver
-from tools.backend.servers.rabbitmq import RabbitMQ
 from tools.backend.store import Store
 from tools.inspect.envelope import decode_receipt
 from tools.simulator.brokers import access
 from tools.simulator.brokers.mosquitto import Mosquitto
+from tools.simulator.brokers.rabbitmq import Rabbit
 
 OTHER = "240ac4aabbcc"
 CUFF = bytes.fromhex("c4be84000001")
@@ -118,27 +120,42 @@ def test_workers_behind_mosquitto_share_the_letters_and_a_killed_one_loses_nothi
         assert all(state.complete for state in completeness.chains(store))
 
 
+def refuses_a_hub(broker, folder):
+    """The queue is the platform's: another certificate of the same authority gets nothing out of it, or into it."""
+    CLIENTS[HOME].save(folder, "hub")
+    tls = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    tls.load_cert_chain(folder / "hub.pem", folder / "hub.key")
+    channel = pika.BlockingConnection(_parameters(broker.queue_url, tls)).channel()
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="ACCESS_REFUSED"):
+        channel.basic_consume(QUEUE, print)
+    channel = pika.BlockingConnection(_parameters(broker.queue_url, tls)).channel()
+    channel.confirm_delivery()
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="ACCESS_REFUSED"):
+        channel.basic_publish("amq.topic", f"telehub.1.{OTHER}.receipt", b"not the platform's")
+    with pytest.raises(pika.exceptions.AMQPError):
+        pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", broker.ports["amqp"]))  # guest, guest
+
+
 @pytest.mark.needs("rabbitmq", "postgresql")
-@pytest.mark.promise("P2", "P4", "P6")
+@pytest.mark.promise("P2", "P4", "P6", "P10")
 def test_rabbitmq_gives_a_killed_workers_letters_to_another_though_the_hub_says_nothing_twice(tmp_path, cluster):
     keyring, database = keys_in(tmp_path), cluster.new()
     key = receipt_key(keyring, keyring.hub(HOME))
     answered, letters, chance = {}, letters_of(HOME, 120), random.Random(5)
 
-    def heard(_client, _data, message):
-        receipt = decode_receipt(message.payload, key)
-        answered.setdefault(receipt.sequence, set()).add(message.payload)
+    def hear(wait_s):
+        with suppress(queue.Empty):
+            while True:
+                octets = client.heard.get(timeout=wait_s)[1]
+                answered.setdefault(decode_receipt(octets, key).sequence, set()).add(octets)
 
-    with RabbitMQ() as broker:
+    with Rabbit(BROKER, AUTHORITY, [HOME]) as broker:
         backend = Process(broker.queue_url, tmp_path, "--workers", "2", database=database)
         backend.says(": connected", 2)
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, HOME)
-        client.on_message = heard
-        client.connect("127.0.0.1", broker.ports["mqtt"])
-        client.loop_start()
-        client.subscribe(access.topic(HOME, "receipt"), qos=1)
+        client = Client(tmp_path, CLIENTS[HOME], HOME).connect(broker.port)
+        client.subscribe(access.topic(HOME, "receipt"))
         for number, octets in enumerate(letters):
-            client.publish(access.topic(HOME, "up"), octets, qos=1).wait_for_publish(WAIT_S)
+            client.publish(access.topic(HOME, "up"), octets)
             if number % 20 == 10:
                 time.sleep(chance.uniform(0, 0.02))
                 workers = children(backend.process.pid)
@@ -146,9 +163,9 @@ def test_rabbitmq_gives_a_killed_workers_letters_to_another_though_the_hub_says_
                     os.kill(chance.choice(workers), signal.SIGKILL)
         ends = time.monotonic() + 60
         while len(answered) < len(letters) and time.monotonic() < ends:
-            time.sleep(0.05)
-        client.disconnect()
-        client.loop_stop()
+            hear(0.3)
+        client.close()
+        refuses_a_hub(broker, tmp_path)
         assert backend.stop()[0] == 0
     assert sorted(answered) == list(range(1, len(letters) + 1))
     assert {len(given) for given in answered.values()} == {1}

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 import pytest
 
 from tests.simulator.demo.demo import RUN_S_MAX, demo, run_json
+from tools.backend.servers.ports import free_port
 from tools.backend.servers.rabbitmq import RabbitMQ
 from tools.host import parts
 from tools.simulator.brokers import kit, mosquitto
+from tools.simulator.brokers.rabbitmq import PLUGINS, QUEUE_PORT
 from tools.simulator.demo import choice
 from tools.simulator.demo.home import Home
 from tools.simulator.demo.screen import Screen
@@ -82,9 +84,12 @@ def rabbitmq_of(folder, port):
     """With the kit's rabbitmq.conf, and a door for AMQP on loopback."""
 
     class OfKit(RabbitMQ):
+        plugins = PLUGINS
+
         def configure(self, own):
             self.ports["mqtt"] = port
             told = (folder / "rabbitmq.conf").read_text().replace("listeners.tcp = none\n", "", 1)
+            told = told.replace(f"= {QUEUE_PORT}\n", f"= 127.0.0.1:{free_port()}\n", 1)  # not the same one for all tests
             (own / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.ports['amqp']}\n{told}")
 
     with OfKit():

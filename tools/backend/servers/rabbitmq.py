@@ -33,6 +33,8 @@ disk_free_limit.absolute = 100MB
 class RabbitMQ:
     """One node; `url` for hubs (MQTT), `queue_url` for workers (AMQP)."""
 
+    plugins: tuple[str, ...] = ("rabbitmq_mqtt",)
+
     def __init__(self) -> None:
         self._server = str(parts.need("rabbitmq"))
         self._folder = tempfile.TemporaryDirectory(prefix="telehub-rabbit-")
@@ -52,7 +54,7 @@ class RabbitMQ:
     def __enter__(self) -> "RabbitMQ":
         folder = Path(self._folder.name)
         self.configure(folder)
-        (folder / "plugins").write_text("[rabbitmq_mqtt].\n")
+        (folder / "plugins").write_text(f"[{','.join(self.plugins)}].\n")
         self.start()
         return self
 

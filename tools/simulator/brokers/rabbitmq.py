@@ -12,12 +12,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tools.backend.amqp import QUEUE
+from tools.backend.servers.ports import free_port
 from tools.backend.servers.rabbitmq import RabbitMQ
 from tools.host import parts
 from tools.simulator.brokers import access
 from tools.technician.ca import HUB_NAME, Authority, Identity
 
-PLUGINS = ("rabbitmq_mqtt",)
+PLUGINS = ("rabbitmq_mqtt", "rabbitmq_auth_mechanism_ssl")
+QUEUE_PORT = 5671  # AMQP under TLS, for the platform's workers (tools/backend/amqp.py)
 _VHOST = "/"
 _EXCHANGE = "amq.topic"
 _HUB_TAKES = "|".join(access.TO_HUB)
@@ -26,10 +29,12 @@ _LOOPBACK = "127.0.0.1"
 _ADD_S_MAX = 120  # four starts of Erlang on a busy machine
 
 
-def settings(folder: Path, port: int, address: str = "") -> dict[str, object]:
+def settings(folder: Path, port: int, address: str = "", queue_port: int = QUEUE_PORT) -> dict[str, object]:
     """rabbitmq.conf for ca.pem, broker.pem, broker.key and definitions.json in `folder`."""
     return {
         "listeners.tcp": "none",
+        "listeners.ssl.1": f"{address}:{queue_port}" if address else queue_port,
+        "auth_mechanisms.1": "EXTERNAL",  # a certificate's name, and no password anywhere
         "mqtt.listeners.tcp": "none",
         "mqtt.listeners.ssl.1": f"{address}:{port}" if address else port,
         "ssl_options.cacertfile": folder / "ca.pem",
@@ -93,6 +98,8 @@ def add_hub_script() -> str:
 def _queues(name: str) -> dict[str, str]:
     """A client has the queues of its subscriptions, which bear its client id, and the exchange."""
     own = f"^mqtt-subscription-{name}qos[01]$"
+    if name == access.BACKEND:
+        own += f"|^{QUEUE}$"
     return {"configure": own, "write": f"{own}|^amq\\.topic$", "read": f"{own}|^amq\\.topic$"}
 
 
@@ -111,9 +118,17 @@ class Rabbit(RabbitMQ):
 
     def __init__(self, identity: Identity, authority: Authority, hubs: list[str]):
         super().__init__()
+        self.ports["amqps"] = free_port()
         self._identity = identity
         self._authority = authority
         self._hubs = hubs
+
+    plugins = PLUGINS
+
+    @property
+    def queue_url(self) -> str:
+        """For `telehub backend --broker`, with certificates."""
+        return f"amqps://{_LOOPBACK}:{self.ports['amqps']}"
 
     @property
     def port(self) -> int:
@@ -133,7 +148,7 @@ class Rabbit(RabbitMQ):
         self._identity.save(folder, "broker")
         (folder / "ca.pem").write_bytes(self._authority.certificate_pem)
         (folder / "definitions.json").write_text(definitions(self._hubs))
-        told = settings(folder, self.port, _LOOPBACK)
+        told = settings(folder, self.port, _LOOPBACK, self.ports["amqps"])
         del told["listeners.tcp"]
         quiet = {"listeners.tcp.1": f"{_LOOPBACK}:{self.ports['amqp']}", "log.console": "false"}
         write_config(folder / "rabbitmq.conf", {**told, **quiet, "disk_free_limit.absolute": "100MB"})
