@@ -89,7 +89,8 @@ def rabbitmq_of(folder, port):
         def configure(self, own):
             self.ports["mqtt"] = port
             told = (folder / "rabbitmq.conf").read_text().replace("listeners.tcp = none\n", "", 1)
-            told = told.replace(f"= {QUEUE_PORT}\n", f"= 127.0.0.1:{free_port()}\n", 1)  # not the same one for all tests
+            # Not the same one for all tests.
+            told = told.replace(f"= {QUEUE_PORT}\n", f"= 127.0.0.1:{free_port()}\n", 1)
             (own / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.ports['amqp']}\n{told}")
 
     with OfKit():
