@@ -60,3 +60,50 @@ def test_backoff_doubles_within_bounds_and_never_agrees_with_the_neighbours():
     assert steps[:4] == [2000, 4000, 8000, 16000] and steps[-1] == 300000 == max(steps)
     high.reset()
     assert high.next_ms() == 2000
+
+
+def test_a_live_reading_goes_before_the_backlog_as_soon_as_it_may():
+    deliveries = Deliveries()
+    assert deliveries.next([1, 2, 9], 0, live=9) == 9
+    deliveries.sent(9, 0)
+    assert deliveries.next([1, 2, 9], 1, live=9) == 1, "it is on its way"
+    assert deliveries.next([1, 2, 9], RECEIPT_WAIT_MS, live=9) == 9, "and may be tried again"
+    assert deliveries.next([], 0, live=9) is None
+
+
+def test_what_is_due_is_due_to_the_millisecond():
+    deliveries = Deliveries()
+    assert deliveries.due_ms([1], 5) == 600_000, "nothing was sent"
+    for _try in range(3):
+        deliveries.sent(1, 0)
+    assert deliveries.due_ms([1], RECEIPT_WAIT_MS - 1) == 1
+    assert deliveries.due_ms([1], RECEIPT_WAIT_MS) == 600_000 - RECEIPT_WAIT_MS
+    assert deliveries.next([1], 599_999) is None and deliveries.next([1], 600_000) == 1
+    deliveries.sent(2, 0)
+    assert deliveries.due_ms([1, 2], RECEIPT_WAIT_MS - 1) == 1
+    assert deliveries.due_ms([1, 2], RECEIPT_WAIT_MS) == 0 and deliveries.due_ms([2], 99_999) == 0
+    assert deliveries.next([2], RECEIPT_WAIT_MS - 1) is None and deliveries.next([2], RECEIPT_WAIT_MS) == 2
+
+
+def test_three_tries_are_made_soon_and_no_fourth():
+    deliveries = Deliveries()
+    tries = [now_ms for now_ms in range(0, 599_000, 1000) if send_all(deliveries, [1], now_ms)]
+    assert tries == [0, RECEIPT_WAIT_MS, 2 * RECEIPT_WAIT_MS]
+    deliveries.link_lost()
+    assert deliveries.next([1], 60_000) is None, "a new link does not make it young again"
+
+
+def test_an_answered_number_is_forgotten_with_its_tries():
+    deliveries = Deliveries()
+    for _try in range(3):
+        deliveries.sent(1, 0)
+    deliveries.answered(1)
+    deliveries.answered(7)  # never sent
+    assert deliveries.next([1], 1) == 1, "of another chain, perhaps"
+
+
+def test_jitter_is_spread_evenly_over_the_upper_half_of_a_step():
+    waits = [Backoff(lambda count, at=at: bytes((at, 0))[:count]).next_ms() for at in range(0, 256, 5)]
+    assert waits == sorted(waits) and waits[0] == 1000 and 1900 < waits[-1] < 2000
+    assert len(set(waits)) == len(waits)
+    assert Backoff(lambda count: b"\0\xff"[:count]).next_ms() == 1003

@@ -103,3 +103,46 @@ def test_connect_is_as_the_standard_writes_it():
     long = packets.connect(b"h" * 12, 240, b"t" * 40, b"m" * 90)
     assert long[:3] == b"\x10\x9e\x01" and len(long) == 3 + 158  # 158 = 30 + 1 * 128
     assert packets.puback(0x1234) == b"\x40\2\x12\x34"
+
+
+def test_a_length_that_has_not_come_is_waited_for_and_a_bound_counts_to_the_octet():
+    reader = packets.PacketReader()
+    for octet in (0x30, 0x80, 0x80, 0x80):  # 2.2.3: up to four octets
+        reader.feed(bytes((octet,)))
+        assert reader.next_packet() is None
+    reader.feed(b"\x00")
+    assert reader.next_packet() == (packets.PUBLISH, 0, b"")
+    assert reader.room() == packets.BODY_OCTETS_MAX + 5
+    reader.feed(b"\x30\x80\x80\x80\x80")
+    assert refused(reader.next_packet)
+
+
+def test_flags_and_lengths_of_each_answer_are_looked_at():
+    for first in (0x21, 0x41, 0x91, 0xD1, 0x60, 0x70, 0xB0, 0xE0, 0xC0):
+        reader = packets.PacketReader()
+        reader.feed(bytes((first, 2, 0, 1)))
+        assert refused(reader.next_packet), first
+    for octets in (b"\x20\1\0", b"\x40\3\0\0\1", b"\x90\2\0\1", b"\x90\4\0\1\0\0"):
+        reader = packets.PacketReader()
+        reader.feed(octets)
+        assert refused(reader.next_packet), octets
+
+
+def test_numbers_of_two_octets_are_read_whole():
+    assert packets.packet_id(b"\x12\x34") == 0x1234
+    assert packets.suback(b"\x12\x34\2") == 0x1234
+    assert refused(packets.suback, b"\x12\x34\3")
+    assert packets.publish(2, b"\0\1t\x12\x34x") == (b"t", 0x1234, b"x")
+    assert packets.publish(0, b"\x01\x00" + b"t" * 256) == (b"t" * 256, 0, b"")
+
+
+def test_a_publish_may_be_empty_and_no_shorter():
+    assert packets.publish(0, b"\0\0") == (b"", 0, b"")
+    assert refused(packets.publish, 0, b"\0")
+    assert packets.publish(2, b"\0\1t\0\1") == (b"t", 1, b"")
+
+
+def test_a_connect_at_the_border_of_one_length_octet():
+    for octets, head in ((127, b"\x10\x7f"), (128, b"\x10\x80\x01"), (129, b"\x10\x81\x01")):
+        made = packets.connect(b"h", 240, b"t", b"m" * (octets - 18))  # 10 before, 2 for each length, h and t
+        assert made[: len(head)] == head and len(made) == len(head) + octets

@@ -176,3 +176,29 @@ def test_a_plan_that_flash_lost_frees_nothing():
         assert False
     except PeerError as error:
         assert error.args == ("receipt: unreadable plan",)
+
+
+def test_each_field_of_a_receipt_has_one_length_and_one_place():
+    for wrong in ({"hub": HUB[:5]}, {"hub": HUB + b"x"}, {"chain": CHAIN[:7]}, {"chain": CHAIN + b"x"},
+                  {"named": HASH[:31]}, {"named": HASH + b"x"}):  # fmt: skip
+        assert reason(maced(payload(**wrong))) == "malformed", wrong
+    whole = payload(status=1, why=255)
+    receipt = open_message(maced(whole), RECEIPTS, Journal(), None)
+    assert (receipt.status, receipt.reason) == (HELD, 255)
+    for at, key in ((1, 1), (3, 2), (11, 3), (21, 4)):
+        assert whole[at] == key
+        changed = bytearray(whole)
+        changed[at] += 8  # another key, or none
+        assert reason(maced(bytes(changed))) is not None, at
+
+
+def test_the_platforms_time_has_its_form():
+    good = b"\xa4\x01\x01\x02" + string(HUB) + b"\x03" + string(NONCE) + b"\x04\x1a\x69\x49\x0e\x00"
+    assert open_message(maced(good, 65003), RECEIPTS, Journal(), NONCE) == 0x69490E00
+    for bad in (
+        good + b"\0", good[:-1], b"\xa3" + good[1:], b"\xa5" + good[1:], good.replace(b"\x04\x1a", b"\x05\x1a"),
+        good.replace(b"\x03\x48", b"\x04\x48"), good.replace(b"\x02\x46", b"\x03\x46"),
+        good.replace(b"\xa4\x01", b"\xa4\x02"),
+        good.replace(string(NONCE), string(NONCE[:7])), good.replace(string(HUB), string(HUB[:5])),
+    ):  # fmt: skip
+        assert reason(maced(bad, 65003), nonce=NONCE) == "malformed", bad
