@@ -37,14 +37,20 @@ def _path(name: str) -> str:
     return config.FOLDER + "/" + name
 
 
-def _keep(name: str, octets: bytes) -> None:
+def paths(name: str) -> tuple:
+    """Where a file of the hub's identity is, and its copy."""
+    return _path(name), _path(name + _COPY)
+
+
+def keep(name: str, octets: bytes) -> None:
     """Write a file of the hub's identity twice, each with its CRC-32 behind it: without one the hub is nobody."""
-    for path in (_path(name), _path(name + _COPY)):
+    for path in paths(name):
         config.write_whole(path, octets + struct.pack("<I", binascii.crc32(octets)))
 
 
-def _load(name: str, octets_max: int) -> bytes:
-    for path in (_path(name), _path(name + _COPY)):
+def load(name: str, octets_max: int) -> bytes:
+    """The octets of such a file. PeerError when neither copy is whole."""
+    for path in paths(name):
         try:
             with open(path, "rb") as file:
                 found = file.read(octets_max + _CRC_OCTETS + 1)
@@ -81,27 +87,29 @@ def _check_random(random_octets) -> None:
             window, seen = -1, 0
 
 
-def _private_keys(random_octets, names) -> dict:
-    """Private keys by these names; those that are missing are made, once."""
+def make_key(name: str, random_octets) -> bytes:
+    """Make and keep a private key. PeerError when the random source is none."""
     from firmware.seal import p256
 
-    keys: dict = {}
-    checked = False
+    _check_random(random_octets)
+    while True:
+        key = random_octets(_KEY_OCTETS)
+        try:
+            p256.public_key(key)
+        except ValueError:
+            continue  # 0 or beyond the group's order: one in 2**32
+        keep(name, key)
+        return key
+
+
+def _private_keys(random_octets, names) -> dict:
+    """Private keys by these names; those that are missing are made, once."""
+    keys = {}
     for name in names:
         try:
-            keys[name] = _load(name + ".key", _KEY_OCTETS)
+            keys[name] = load(name + ".key", _KEY_OCTETS)
         except PeerError:
-            if not checked:
-                _check_random(random_octets)
-                checked = True
-            while name not in keys:
-                candidate = random_octets(_KEY_OCTETS)
-                try:
-                    p256.public_key(candidate)
-                except ValueError:
-                    continue  # 0 or beyond the group's order: one in 2**32
-                keys[name] = candidate
-            _keep(name + ".key", keys[name])
+            keys[name] = make_key(name + ".key", random_octets)
     return keys
 
 
@@ -135,12 +143,12 @@ def request(hub_id: bytes, random_octets, element=None) -> dict:
 def _point_in(element) -> bytes:
     """The public point of the element's key, which is made once."""
     try:
-        return _load("signing.pub", _POINT_OCTETS)
+        return load("signing.pub", _POINT_OCTETS)
     except PeerError:
         if not element.locked():
             raise PeerError("secure element: not locked")
-        _keep("signing.pub", element.new_key())
-    return _load("signing.pub", _POINT_OCTETS)
+        keep("signing.pub", element.new_key())
+    return load("signing.pub", _POINT_OCTETS)
 
 
 def accept(hub_id: bytes, settings: dict, authority: bytes, certificate: bytes) -> dict:
@@ -159,8 +167,8 @@ def accept(hub_id: bytes, settings: dict, authority: bytes, certificate: bytes) 
     for name, octets in (("ca.crt", authority), ("tls.crt", certificate)):
         if not 0 < len(octets) <= _CERTIFICATE_OCTETS_MAX:
             raise PeerError("enrolment: certificate", name)
-        _keep(name, octets)
-    _keep("tls.der", csr.private_key(_load("tls.key", _KEY_OCTETS)))
+        keep(name, octets)
+    keep("tls.der", csr.private_key(load("tls.key", _KEY_OCTETS)))
     proof = hmac.hmac_sha256(_receipts(hub_id, settings).key, b"telehub enrolment" + hub_id)
     config.Store(config.FOLDER, "settings").save(settings)
     return {"hub": hub_id.hex(), "proof": proof.hex()}
@@ -170,7 +178,7 @@ def _receipts(hub_id, settings):
     from firmware.uplink import receipt
 
     platform = bytes.fromhex(settings["platform"]["agreement"])
-    derived = receipt.Receipts(_load("agreement.key", _KEY_OCTETS), platform, hub_id)
+    derived = receipt.Receipts(load("agreement.key", _KEY_OCTETS), platform, hub_id)
     return Receipts(derived.hub, derived.kid, derived.key)
 
 
@@ -184,9 +192,10 @@ def load_keys(hub_id: bytes) -> Keys:
     if "signer" in settings:
         place = settings["signer"]
         signing: object = (place["scl"], place["sda"], place["slot"])
-        point = _load("signing.pub", _POINT_OCTETS)
+        point = load("signing.pub", _POINT_OCTETS)
     else:
-        signing = key = _load("signing.key", _KEY_OCTETS)
+        _heal()
+        signing = key = load("signing.key", _KEY_OCTETS)
         point = p256.public_key(key)
     load_tls()
     return Keys(hub_id, signing, p256.key_id(point), _receipts(hub_id, settings))
@@ -194,9 +203,18 @@ def load_keys(hub_id: bytes) -> Keys:
 
 def load_agreement() -> bytes:
     """The hub's agreement key, for an order that has secret fields."""
-    return _load("agreement.key", _KEY_OCTETS)
+    return load("agreement.key", _KEY_OCTETS)
+
+
+def _heal():
+    """A change of the signing key that a cut interrupted is finished first (rotation.py)."""
+    names = os.listdir(config.FOLDER)
+    if [name for name in names if name.startswith(("signing.new", "signing.old"))]:
+        from firmware import rotation
+
+        rotation.heal()
 
 
 def load_tls() -> "tuple[bytes, ...]":
     """CA certificate, own certificate and own key, each DER, which a handshake needs and nobody else."""
-    return tuple([_load(name, _CERTIFICATE_OCTETS_MAX) for name in ("ca.crt", "tls.crt", "tls.der")])
+    return tuple([load(name, _CERTIFICATE_OCTETS_MAX) for name in ("ca.crt", "tls.crt", "tls.der")])

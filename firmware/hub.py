@@ -203,7 +203,8 @@ class Hub:
         self.forget()  # the heap holds what makes a payload or what signs it, never both
         from firmware.seal import cose
 
-        key = self.keys.signing
+        kid = header[-8:]  # a plan that was made before the key was changed is signed with the old one
+        key = self.keys.signing if kid == self.keys.signing_kid else self.old_key(kid)
         if isinstance(key, tuple):  # where the secure element is that has it
             key = self._secure_element(key)
         return cose.sign1_in(self.buffer, at, length, key, header)
@@ -226,6 +227,12 @@ class Hub:
             from firmware import order_trial
 
             order_trial.over(self, answered)
+
+    def old_key(self, kid: bytes) -> bytes:
+        """The signing key before this one, when it is the one with this kid and is still needed; else b""."""
+        from firmware import rotation
+
+        return rotation.old_key(kid)
 
     def promise(self, name: str, within_ms: int) -> None:
         """This loop will be heard of again within this time; else the watchdog bites."""

@@ -19,12 +19,12 @@ class Sealing:
     """Made for a moment (Hub.sealing); `buffer`, in which envelopes are made, stays."""
 
     def __init__(self, hub, buffer: bytearray):
+        self._hub = hub
         self._journal = hub.journal
         self._timekeeper = hub.timekeeper
         self._hub_id = hub.keys.hub_id
         self._kid = hub.keys.signing_kid
         self._count = hub.health.count
-        self._header = cose.protected(cose.ENVELOPE, self._kid)
         self._buffer = buffer
         self._batch = Batch(buffer)
 
@@ -53,7 +53,7 @@ class Sealing:
             length = self._build(sequence)
             if length is None:
                 raise OutOfTurn
-        return self._batch.start, length, self._header
+        return self._batch.start, length, cose.protected(cose.ENVELOPE, self._journal.read_plan(sequence).kid)
 
     def _make_plan(self, numbers, replaces) -> int:
         journal, timekeeper = self._journal, self._timekeeper
@@ -85,7 +85,7 @@ class Sealing:
                 draft.fix_mono_ms,
                 draft.kid,
                 draft.format,
-                self._hash(length),
+                self._hash(length, draft.kid),
                 draft.replaces,
             )
         )
@@ -96,6 +96,8 @@ class Sealing:
         journal = self._journal
         try:
             plan = journal.read_plan(sequence)
+            if plan.kid != self._kid and not self._hub.old_key(plan.kid):
+                return None  # its key is gone
             fix = journal.fix_at(plan.fix_boot, plan.fix_mono_ms) if plan.quality else None
             numbers: "list[int]" = []
             for first, count in plan.captures:
@@ -103,7 +105,8 @@ class Sealing:
             length = self._fill(plan, numbers, fix)
         except (PeerError, ValueError):  # flash lost some of it, or this firmware does not understand it
             return None
-        return length if self._batch.ranges == tuple(plan.captures) and self._hash(length) == plan.hash else None
+        same = self._batch.ranges == tuple(plan.captures) and self._hash(length, plan.kid) == plan.hash
+        return length if same else None
 
     def _fill(self, plan, numbers, fix, apart=0):
         """Write the payload: as many of these captures as fit, and the descriptions that this chain has not told.
@@ -205,9 +208,9 @@ class Sealing:
                 return bool(outcome) and apart and before.handle == capture.handle and before.value == capture.value
         return False
 
-    def _hash(self, length):
-        start = self._batch.start
-        return cose.sig_structure_hash(self._header, memoryview(self._buffer)[start : start + length])
+    def _hash(self, length, kid):
+        start, header = self._batch.start, cose.protected(cose.ENVELOPE, kid)
+        return cose.sig_structure_hash(header, memoryview(self._buffer)[start : start + length])
 
 
 class _Ahead:

@@ -21,7 +21,7 @@ SERVING = ("firmware.config", "firmware.health", "firmware.indicator", "firmware
 HANDS = (
     "firmware.delivery", "firmware.devices", "firmware.enrolment", "firmware.events", "firmware.listening",
     "firmware.meeting", "firmware.order", "firmware.order_deeds", "firmware.order_trial", "firmware.order_wipe",
-    "firmware.reporting", "firmware.sealing", "firmware.timekeeping", "firmware.visiting",
+    "firmware.reporting", "firmware.rotation", "firmware.sealing", "firmware.timekeeping", "firmware.visiting",
 )  # fmt: skip
 STAGES = ("firmware.ble", "firmware.journal", "firmware.measurement", "firmware.seal", "firmware.uplink")
 OURS = ("boot", "main", "drivers", "firmware", "tools", "tests")

@@ -33,6 +33,7 @@ _PASSING = (
     "firmware.order",
     "firmware.parts",
     "firmware.reporting",
+    "firmware.rotation",
     "firmware.seal.",
     "firmware.sealing",
     "firmware.uplink.certificate",

@@ -267,6 +267,17 @@ _ON_MOSQUITTO = {
 
 
 @pytest.mark.needs("mosquitto")
+@pytest.mark.parametrize(("lost", "reason"), [(CLIENT, "line: tls"), (AUTHORITY.client(OTHER), None)])
+def test_a_lost_hub_is_not_let_in_and_the_others_are(tmp_path, lost, reason):
+    withdrawn = AUTHORITY.withdrawn([lost.certificate], utc(2026, 1, 1))
+    with Mosquitto(BROKER, AUTHORITY, withdrawn) as broker:
+        [outcome] = tried(
+            tmp_path, [Try()], prepared=lambda world: bridge.bridge(world.net, broker.url, name=BROKER_NAME)
+        )
+    assert outcome.reason == reason
+
+
+@pytest.mark.needs("mosquitto")
 @pytest.mark.parametrize("name", _ON_MOSQUITTO)
 def test_a_real_mosquitto_is_judged_alike(tmp_path, name):
     identity, one, reason = _ON_MOSQUITTO[name]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from tools.backend.keys import HubKeys, KeyProblem, Keyring, load_point
+from tools.backend.keys import HubKeys, KeyProblem, Keyring
 from tools.backend.letters import NUMBER_MAX
 from tools.backend.receipt import make_time_answer
 from tools.backend.store import Store
@@ -77,7 +77,7 @@ def _understood(octets: bytes, keys: HubKeys) -> Health | bytes | None:
 
 
 def _read(octets: bytes, keys: HubKeys) -> Health:
-    report = decode_health(bytes(octets), lambda kid: load_point(keys.signing) if kid == keys.kid else None)
+    report = decode_health(bytes(octets), keys.public)
     if report.hub != keys.hub:
         raise BadMessage("payload", "another hub's")
     if max(report.sequence, report.capture, report.waiting) > NUMBER_MAX:

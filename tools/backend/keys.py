@@ -2,6 +2,7 @@
 
     DIR/platform-receipt.jwk     the platform's private agreement key: mode 0600, or it is not used
     DIR/hubs/<hub>.json          {"format":1,"hub","signing":JWK,"agreement":JWK,"certificate_sha256"}
+                                 and, when it is so, "before":[JWK] (signing keys that are still believed), "lost":true
 
 `<hub>` is 12 lower-case hex digits. JWKs are RFC 7517 EC keys on P-256; `kid` is the hex of the first 8
 octets of SHA-256 over the 65-octet public point. One small file per hub: enrolment adds one without
@@ -16,6 +17,7 @@ import stat
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,6 +31,7 @@ _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _PLATFORM_FILE = "platform-receipt.jwk"
 _HUB_NAME = re.compile(r"[0-9a-f]{12}\Z")
 _FORMAT = 1
+_BEFORE_MAX = 4  # a hub changes its key again when all that it sealed under the one before is receipted
 _POINTS_CACHED_MAX = 4096  # parsing a point takes as long as a tenth of a signature check
 
 
@@ -107,10 +110,23 @@ class HubKeys:
     signing: bytes
     agreement: bytes
     certificate_sha256: str = ""
+    before: tuple[bytes, ...] = ()  # signing keys that the hub has changed for another, the newest first
+    lost: bool = False  # stolen, broken, or gone: nothing that comes in its name is believed
 
     @property
     def kid(self) -> bytes:
         return kid_of(self.signing)
+
+    def public(self, kid: bytes) -> ec.EllipticCurvePublicKey | None:
+        """The signing key with this kid, if what it signs is believed."""
+        for point in () if self.lost else (self.signing, *self.before):
+            if kid_of(point) == kid:
+                return load_point(point)
+        return None
+
+    def enrolled(self) -> tuple[bytes, bytes, str]:
+        """What enrolment says of it."""
+        return self.signing, self.agreement, self.certificate_sha256
 
 
 class Keyring:
@@ -170,8 +186,47 @@ class Keyring:
             load_point(point)
         keys = HubKeys(hub, bytes(signing_public), bytes(agreement_public), certificate_sha256)
         known = self.hub(hub)
-        if known is not None and known != keys and not replace:
-            raise KeyProblem(f"{hub}: other keys are registered")
+        if known is not None and not replace:
+            if known.enrolled() != keys.enrolled():
+                raise KeyProblem(f"{hub}: other keys are registered")
+            if known.lost:
+                raise KeyProblem(f"{hub}: it was given up as lost")
+            return known
+        return self._keep(hub, keys, known)
+
+    def renew(self, hub: str, signing_public: bytes) -> HubKeys:
+        """Take a signing key that the hub announced under one that is believed. The one before stays believed, too."""
+        known = self._known(hub)
+        if known.lost:
+            raise KeyProblem(f"{hub}: it was given up as lost")
+        load_point(signing_public)
+        if signing_public in (known.signing, *known.before):
+            return known
+        before = (known.signing, *known.before)[:_BEFORE_MAX]
+        return self._keep(hub, changed(known, signing=bytes(signing_public), before=before), known)
+
+    def withdraw(self, hub: str, kid: bytes) -> HubKeys:
+        """Believe a signing key of the hub's no longer. The only one that is left goes with `lose`."""
+        known = self._known(hub)
+        left = [point for point in (known.signing, *known.before) if kid_of(point) != kid]
+        if len(left) == 1 + len(known.before):
+            raise KeyProblem(f"{hub}: no signing key {kid.hex()}")
+        if not left:
+            raise KeyProblem(f"{hub}: that is its only key; a hub that is lost is given up whole")
+        return self._keep(hub, changed(known, signing=left[0], before=tuple(left[1:])), known)
+
+    def lose(self, hub: str) -> HubKeys:
+        """Give a hub up: nothing that comes in its name is believed until a person registers it anew."""
+        known = self._known(hub)
+        return self._keep(hub, changed(known, lost=True), known)
+
+    def _known(self, hub: str) -> HubKeys:
+        known = self.hub(hub)
+        if known is None:
+            raise KeyProblem(f"{hub}: nobody has registered it")
+        return known
+
+    def _keep(self, hub: str, keys: HubKeys, known: HubKeys | None) -> HubKeys:
         if self._directory is None:
             self._hubs[hub] = keys
         elif known != keys:
@@ -183,21 +238,29 @@ class Keyring:
         if fields.get("format") != _FORMAT or fields.get("hub") != hub:
             raise KeyProblem(f"{path}: another format or another hub")
         fingerprint = fields.get("certificate_sha256", "")
+        before = fields.get("before", [])
+        if not isinstance(before, list) or not isinstance(fields.get("lost", False), bool):
+            raise KeyProblem(f"{path}: before or lost")
         return HubKeys(
-            hub, jwk_point(fields.get("signing")), jwk_point(fields.get("agreement")), str(fingerprint)
-        )
+            hub, jwk_point(fields.get("signing")), jwk_point(fields.get("agreement")), str(fingerprint),
+            tuple(map(jwk_point, before)), bool(fields.get("lost", False)),
+        )  # fmt: skip
 
     def _write(self, keys: HubKeys) -> None:
         assert self._directory is not None
         folder = self._directory / "hubs"
         folder.mkdir(parents=True, exist_ok=True)
-        fields = {
+        fields: dict[str, object] = {
             "format": _FORMAT,
             "hub": keys.hub,
             "signing": public_jwk(keys.signing),
             "agreement": public_jwk(keys.agreement),
             "certificate_sha256": keys.certificate_sha256,
         }
+        if keys.before:
+            fields["before"] = [public_jwk(point) for point in keys.before]
+        if keys.lost:
+            fields["lost"] = True
         _write_whole(folder / f"{keys.hub}.json", json.dumps(fields, indent=1) + "\n", 0o644)
 
 

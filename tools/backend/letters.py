@@ -7,7 +7,7 @@ it side by side and the database is locked for the writing alone.
 import hashlib
 from dataclasses import dataclass
 
-from tools.backend.keys import HubKeys, load_point
+from tools.backend.keys import HubKeys
 from tools.backend.readings import Judged, Mismatch, Octets, judge, source_digests
 from tools.inspect import cose
 from tools.inspect.cose import BadMessage, Message
@@ -84,7 +84,7 @@ def _signature_problem(message: Message, named: Numbered, keys: HubKeys) -> tupl
     if named.hub != keys.hub:
         return "hub", f"it names {named.hub}"
     try:
-        authenticate(message, lambda kid: load_point(keys.signing) if kid == keys.kid else None)
+        authenticate(message, keys.public)
     except BadMessage as bad:
         return ("keys" if bad.what == "key" else "signature"), bad.detail
     return None

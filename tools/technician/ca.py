@@ -200,6 +200,16 @@ class Authority:
         certificate = self._issue(hub, public, usage, valid_from, valid_to)
         return certificate.public_bytes(serialization.Encoding.DER)
 
+    def withdrawn(self, certificates: Sequence[x509.Certificate], now: datetime.datetime) -> bytes:
+        """A revocation list (PEM, RFC 5280, 5) of lost hubs' certificates. It counts as long as the authority."""
+        builder = x509.CertificateRevocationListBuilder(issuer_name=self._name)
+        builder = builder.last_update(now).next_update(self._valid[1])
+        for one in certificates:
+            entry = x509.RevokedCertificateBuilder(serial_number=one.serial_number, revocation_date=now)
+            builder = builder.add_revoked_certificate(entry.build())
+        made = builder.sign(self.identity.key, hashes.SHA256(), ecdsa_deterministic=True)
+        return made.public_bytes(serialization.Encoding.PEM)
+
     def _issue(
         self,
         name: str,

@@ -42,6 +42,8 @@ def settings(folder: Path, port: int, address: str = "") -> dict[str, object]:
         "max_packet_size": 65536,
         "log_dest": "stderr",
     }
+    if (folder / "crl.pem").exists():  # of lost hubs: Authority.withdrawn
+        told["crlfile"] = folder / "crl.pem"
     if os.geteuid() == 0:
         told["user"] = "root"  # else it changes to a user that may not read the folder
     return told
@@ -59,7 +61,8 @@ class BrokerDied(Exception):
 class Mosquitto:
     """A process for as long as the `with` block lasts; `port` and `url` say where."""
 
-    def __init__(self, identity: Identity, authority: Authority):
+    def __init__(self, identity: Identity, authority: Authority, withdrawn: bytes = b""):
+        self._withdrawn = withdrawn
         self._identity = identity
         self._authority = authority
         self._folder = tempfile.TemporaryDirectory(prefix="telehub-mosquitto-")
@@ -75,6 +78,8 @@ class Mosquitto:
         folder = Path(self._folder.name)
         self._identity.save(folder, "broker")
         (folder / "ca.pem").write_bytes(self._authority.certificate_pem)
+        if self._withdrawn:
+            (folder / "crl.pem").write_bytes(self._withdrawn)
         (folder / "acl").write_text(access.mosquitto_acl())
         os.chmod(folder / "acl", 0o600)
         (folder / "openssl.cnf").write_text(_OPENSSL)
