@@ -186,8 +186,8 @@ class Delivery:
             hub.health.count(error.args[0])
             return
         self._backoff.reset()  # not before: a broker that lets everyone in and then fails is to be left in peace
-        if isinstance(answer, int):
-            hub.health.platform_time(answer)
+        if isinstance(answer, tuple):
+            hub.health.platform_time(*answer)
             self._fixed()
             hub.answered()
             hub.work.set()  # an order may wait for this

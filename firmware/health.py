@@ -18,6 +18,7 @@ class Health:
         self.every_ms = _EVERY_MS
         self.nonce = None
         self.asked_ms = 0
+        self.key_taken = b""  # the kid of a new signing key that the platform has
         self.reported_ms = 0
         self.answered = hub.ticks.flag()  # the platform told its time
 
@@ -44,10 +45,13 @@ class Health:
         """What the broker says when the hub falls silent: nothing but that; unsigned, and judged so."""
         return b"gone"
 
-    def platform_time(self, time_ms: int) -> None:
+    def platform_time(self, time_ms: int, kid: bytes) -> None:
         """Take the platform's answer to the nonce: its uncertainty is the round trip."""
         hub = self._hub
         self.nonce = None  # one answer each
+        self.key_taken = kid
+        if kid:
+            self.hurry()
         trip_ms = hub.ticks.now_ms() - self.asked_ms
         hub.timekeeper.platform((time_ms + trip_ms // 2) // 1000, trip_ms + 1000)
         self.answered.set()

@@ -100,6 +100,7 @@ class Hub:
         self._window_ends_ms = None
         self._window_line_ms = 0
         self._help = False
+        self.key_change = settings.get("key_change", "")  # the kid of a signing key that is to be another (rotation.py)
         self.order = settings.get("order")  # the last one's number, what came of it, a detail; None before the first
         self.trial_ends_ms = _TRIAL_MS if "trial" in settings else None  # new network settings have yet to prove good
         self.restart = ""  # why the hub starts over as soon as no visit is under way; no other begins then

@@ -177,8 +177,19 @@ def _reset(hub, settings, fields):
 
 
 def _change_keys(hub, settings, fields):
-    """Rotation of the hub's own keys, by number: 1 TLS, 2 signing, 3 agreement."""
-    raise PeerError("not possible", "key change")
+    """Another key of the hub's own, by number: 1 TLS, 2 signing, 3 agreement. The signing key alone, so far."""
+    if fields["which"] != 2 or isinstance(hub.keys.signing, tuple):
+        raise PeerError("not possible", "key change")
+    if hub.key_change:
+        raise PeerError("wait")  # one change after the other
+    settings["key_change"] = hub.keys.signing_kid.hex()
+
+    def after():
+        hub.key_change = settings["key_change"]
+        hub.health.hurry()
+        hub.work.set()
+
+    return after, BEGUN
 
 
 _OBEY = {

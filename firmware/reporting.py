@@ -42,4 +42,8 @@ def _facts(hub):
     facts.jump_s = timekeeper.jump_s
     facts.order = hub.order
     facts.events = events.told(health.events, facts)
+    if hub.key_change:
+        from firmware import rotation
+
+        facts.new_key = rotation.tend(hub)
     return facts

@@ -14,7 +14,7 @@ import os
 
 from micropython import const
 
-from firmware import enrolment
+from firmware import config, enrolment
 from firmware.contracts import PeerError
 from firmware.seal import p256
 
@@ -81,6 +81,30 @@ def retire(kids) -> bool:
         return False
     _remove(_OLD)
     return True
+
+
+def tend(hub) -> "tuple | None":
+    """The next step of a change that was ordered; what the report is to announce. Called for each report meanwhile.
+
+    `hub.key_change` is the kid of the key that is to be changed, as the settings keep it with the order.
+    """
+    kid, hub.health.key_taken = hub.health.key_taken, b""
+    if kid:
+        hub.keys = taken(kid, hub.keys)
+    if hub.keys.signing_kid.hex() == hub.key_change:
+        begin(hub.random_octets)
+        return announcement(hub.keys.hub_id)
+    try:
+        needed = [hub.journal.read_plan(sequence).kid for sequence in hub.journal.open_plans()]
+    except ValueError:
+        return None  # one cannot be read now
+    if retire(needed):
+        store = config.Store(config.FOLDER, "settings")
+        settings = store.load()
+        if settings and settings.pop("key_change", None):
+            store.save(settings)
+        hub.key_change = ""
+    return None
 
 
 def under_way() -> bool:

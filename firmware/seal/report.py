@@ -25,12 +25,15 @@ class Facts:
         self.jump_s = 0
         self.order: "list | None" = None  # number, result, detail
         self.events: "list" = []  # (number, time_s, kind, detail, count) each
+        self.new_key: "tuple | None" = None  # public point, and the new key's proof
 
 
 def health_payload(writer: Writer, facts: Facts) -> None:
     """Write the payload; Full when counters and notes are more than the buffer holds."""
     count = 7
-    for optional in (facts.nonce, facts.counters, facts.notes, facts.firmware, facts.jump_s, facts.order, facts.events):
+    for optional in (
+        facts.nonce, facts.counters, facts.notes, facts.firmware, facts.jump_s, facts.order, facts.events, facts.new_key
+    ):  # fmt: skip
         count += 1 if optional else 0
     writer.map(count)
     write_identity(writer, facts.hub, facts.chain, facts.sequence)
@@ -79,3 +82,8 @@ def health_payload(writer: Writer, facts: Facts) -> None:
             writer.uint(kind)
             writer.text(detail)
             writer.uint(times)
+    if facts.new_key:
+        writer.uint(15)
+        writer.array(2)
+        for part in facts.new_key:
+            writer.bytes(part)

@@ -40,8 +40,11 @@ class Receipt:
         self.reason = reason  # why held (seal/FORMAT.md section 5); 0 when stored
 
 
-def open_message(octets, receipts, journal, nonce) -> "Receipt | int":
-    """Return a Receipt, or its time in ms since 1970; PeerError("receipt: <reason>") for all else."""
+def open_message(octets, receipts, journal, nonce) -> "Receipt | tuple":
+    """Return a Receipt, or (its time in ms since 1970, kid of a new signing key of the hub's that it has, or b"").
+
+    PeerError("receipt: <reason>") for all else.
+    """
     try:
         content_type, payload = mac0.open_mac0(octets, receipts.key, receipts.kid)
         if content_type == mac0.RECEIPT:
@@ -85,7 +88,8 @@ def _receipt(reader, hub, journal):
 
 
 def _time(reader, hub, nonce):
-    if reader.map(4) != 4:
+    count = reader.map(5)
+    if count < 4:
         raise PeerError("malformed")
     _begins(reader, hub)
     reader.key(3)
@@ -93,8 +97,12 @@ def _time(reader, hub, nonce):
         raise PeerError("stale nonce")
     reader.key(4)
     time_ms = reader.uint(_TIME_MAX_MS)
+    kid = b""
+    if count == 5:
+        reader.key(5)
+        kid = bytes(reader.bytes(8, 8))
     reader.end()
-    return time_ms
+    return time_ms, kid
 
 
 def _begins(reader, hub):

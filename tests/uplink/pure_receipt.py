@@ -118,7 +118,10 @@ def test_a_receipt_written_by_hand_is_the_same():
 
 
 def test_the_platforms_time_is_believed_once_asked_for():
-    assert open_message(unhexlify(OF_TIME), RECEIPTS, Journal(), NONCE) == 1767596469123
+    assert open_message(unhexlify(OF_TIME), RECEIPTS, Journal(), NONCE) == (1767596469123, b"")
+    fields = b"\xa5\x01\x01\x02" + string(HUB) + b"\x03" + string(NONCE) + b"\x04\x19\x12\x34\x05" + string(b"new key!")
+    assert open_message(maced(fields, 65003), RECEIPTS, Journal(), NONCE) == (0x1234, b"new key!")
+    assert reason(maced(fields[:-1] + b"", 65003)) == "malformed"
     assert reason(unhexlify(OF_TIME), nonce=None) == "stale nonce"
     assert reason(unhexlify(OF_TIME), nonce=b"nonce124") == "stale nonce"
 

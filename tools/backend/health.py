@@ -9,12 +9,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from tools.backend.keys import HubKeys, KeyProblem, Keyring
+from tools.backend.keys import HubKeys, KeyProblem, Keyring, kid_of
 from tools.backend.letters import NUMBER_MAX
 from tools.backend.receipt import make_time_answer
 from tools.backend.store import Store
 from tools.inspect.cose import BadMessage
-from tools.inspect.envelope import Health, decode_health
+from tools.inspect.envelope import Health, decode_health, proves_new_key
 
 LAST_WILL = b"gone"  # firmware/health.py
 
@@ -43,11 +43,21 @@ class HealthDesk:
         if known:
             self.store.transact(keep)
         answers = {
-            at: make_time_answer(self.keyring, keys, report.nonce, now_ms)
+            at: make_time_answer(self.keyring, keys, report.nonce, now_ms, self._renewed(keys, report))
             for at, _, _, keys in known
             if isinstance(report := understood[at], Health) and report.nonce is not None
         }
         return [answers.get(at) for at in range(len(letters))]
+
+    def _renewed(self, keys: HubKeys, report: Health) -> bytes:
+        """The kid of the new signing key that a report announces, once it is on disk; b"" when there is none."""
+        if report.new_key is None or not proves_new_key(keys.hub, *report.new_key):
+            return b""
+        try:
+            self.keyring.renew(keys.hub, report.new_key[0])
+        except (KeyProblem, OSError):
+            return b""  # the hub asks again
+        return kid_of(report.new_key[0])
 
     def _keep(self, hub: str, octets: bytes, understood: Health | bytes | None, now_s: int) -> None:
         if understood is LAST_WILL:
@@ -87,5 +97,5 @@ def _read(octets: bytes, keys: HubKeys) -> Health:
 
 def _content(report: Health) -> str:
     facts = asdict(report)
-    del facts["hub"], facts["nonce"]
+    del facts["hub"], facts["nonce"], facts["new_key"]
     return json.dumps(facts, ensure_ascii=False)

@@ -36,6 +36,7 @@ def make_receipt(keyring: Keyring, keys: HubKeys, envelope: Envelope) -> bytes:
     return reader.make_receipt(named, reason, keyring.platform_kid, receipt_key(keyring, keys))
 
 
-def make_time_answer(keyring: Keyring, keys: HubKeys, nonce: bytes, time_ms: int) -> bytes:
-    """The platform's time, for the hub that sent this nonce."""
-    return reader.make_time_answer(keys.hub, nonce, time_ms, keyring.platform_kid, receipt_key(keyring, keys))
+def make_time_answer(keyring: Keyring, keys: HubKeys, nonce: bytes, time_ms: int, new_kid: bytes = b"") -> bytes:
+    """The platform's time, for the hub that sent this nonce; `new_kid`: of its new signing key that is believed now."""
+    key = receipt_key(keyring, keys)
+    return reader.make_time_answer(keys.hub, nonce, time_ms, keyring.platform_kid, key, new_kid)

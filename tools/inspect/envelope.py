@@ -5,12 +5,16 @@
 `cryptography`, or None.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import cbor2
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
 from tools.inspect import cose
 from tools.inspect.cose import BadMessage, Message
@@ -134,6 +138,7 @@ class Health:
     jump_s: int | None = None
     order: dict[str, Any] | None = None  # the last one: number, result, detail
     events: list[dict[str, Any]] = field(default_factory=list)  # number, time_s, kind, detail, count
+    new_key: tuple[bytes, bytes] | None = None  # public point, proof
 
 
 def decode_health(octets: bytes, public_key_lookup: PublicKeyLookup) -> Health:
@@ -142,7 +147,7 @@ def decode_health(octets: bytes, public_key_lookup: PublicKeyLookup) -> Health:
     authenticate(message, public_key_lookup)
     if message.content_type != cose.HEALTH_TYPE:
         raise BadMessage("payload", f"content type {message.content_type} is no health report")
-    fields = _fields(message, {1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14})
+    fields = _fields(message, {1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11, 12, 13, 14, 15})
     hub, chain, sequence = _identity(fields)
     time_s, _, clock = _sealed(fields[6])
     need(is_uint(fields[5]) and is_uint(fields[7]), "numbers")
@@ -155,8 +160,28 @@ def decode_health(octets: bytes, public_key_lookup: PublicKeyLookup) -> Health:
     firmware, jump_s = fields.get(11), fields.get(12)
     return Health(
         hub, chain, sequence, fields[5], time_s, clock, fields[7], nonce, counters, notes, firmware, jump_s,
-        _outcome(fields[13]) if 13 in fields else None, _events(fields.get(14, [])),
+        _outcome(fields[13]) if 13 in fields else None, _events(fields.get(14, [])), _new_key(fields.get(15)),
     )  # fmt: skip
+
+
+def _new_key(item: Any) -> tuple[bytes, bytes] | None:
+    if item is None:
+        return None
+    need(isinstance(item, list) and len(item) == 2, "new key")
+    need(_is_octets(item[0], 65) and _is_octets(item[1], 64), "new key")
+    return item[0], item[1]
+
+
+def proves_new_key(hub: str, point: bytes, proof: bytes) -> bool:
+    """Whether whoever has the key of `point` said that it is this hub's."""
+    digest = hashlib.sha256(b"telehub new key" + bytes.fromhex(hub) + point).digest()
+    pair = encode_dss_signature(*(int.from_bytes(proof[at : at + 32], "big") for at in (0, 32)))
+    try:
+        public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+        public.verify(pair, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+    except (ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def _outcome(item: Any) -> dict[str, Any]:
@@ -231,9 +256,11 @@ def make_receipt(envelope: "Envelope | Numbered", reason: int | None, kid: bytes
     return cose.make_mac0(cose.RECEIPT_TYPE, kid, cbor2.dumps(fields, canonical=True), key)
 
 
-def make_time_answer(hub: str, nonce: bytes, time_ms: int, kid: bytes, key: bytes) -> bytes:
-    """Make the answer to a health report's nonce, as the platform sends it."""
-    fields = {1: VERSION, 2: bytes.fromhex(hub), 3: nonce, 4: time_ms}
+def make_time_answer(hub: str, nonce: bytes, time_ms: int, kid: bytes, key: bytes, new_kid: bytes = b"") -> bytes:
+    """Make the answer to a health report's nonce, as the platform sends it; `new_kid`: of a new key that it has now."""
+    fields: dict[int, Any] = {1: VERSION, 2: bytes.fromhex(hub), 3: nonce, 4: time_ms}
+    if new_kid:
+        fields[5] = new_kid
     return cose.make_mac0(cose.TIME_ANSWER_TYPE, kid, cbor2.dumps(fields, canonical=True), key)
 
 
