@@ -19,8 +19,9 @@ deps: ## set up everything, and ask again for what was missing
 demo: set-up ## the main job: readings from virtual devices to verified receipts
 	@.venv/bin/telehub demo --once $(ARGS)
 
-picture: set-up ## the picture in the README, from a run
+picture: set-up ## the pictures in the README, from runs
 	@.venv/bin/telehub demo --once --seed 3 --picture tools/simulator/demo/picture.svg
+	@.venv/bin/python -m tools.simulator.board.picture tools/technician/picture.svg
 
 test: set-up ## the tests, on CPython and on MicroPython
 	@.venv/bin/python -m pytest -q -n 2 $(ARGS)

@@ -6,7 +6,6 @@ The image is made here by Espressif's "Firmware Image Format"; what must lie in 
 import hashlib
 import json
 import random
-import struct
 import time
 from pathlib import Path
 
@@ -16,23 +15,12 @@ from tests.technician import made
 from tools import cli
 from tools.host.output import CommandError, MissingPart, WrongUse
 from tools.simulator.board.board import partitions
+from tools.simulator.board.picture import esp_image
 from tools.simulator.board.rom import Fitted
 from tools.simulator.board.workbench import Workbench
 from tools.technician import flash, layout, micropython
 
 pytestmark = pytest.mark.needs("micropython32", "library")
-
-
-def esp_image(payload, chip=9):
-    """One segment, its checksum in the last octet of a 16-octet line, SHA-256 behind it."""
-    head = struct.pack("<BBBBI", 0xE9, 1, 2, 0x3F, 0x403C9880) + bytes([0xEE, 0, 0, 0])
-    head += struct.pack("<HBHH4xB", chip, 0, 0, 99, 1)
-    body = head + struct.pack("<II", 0x3FCE3810, len(payload)) + payload
-    checksum = 0xEF
-    for octet in payload:
-        checksum ^= octet
-    body += bytes((15 - len(body) % 16) % 16) + bytes([checksum])
-    return body + hashlib.sha256(body).digest()
 
 
 INTERPRETER = esp_image(random.Random(1).randbytes(70_000))
