@@ -254,6 +254,7 @@ DRIVER = Driver(
             "Accu-Chek Guide",
             _standard,
             name_prefixes=("meter+",),
+            bonds="digits",
             bond_first=True,
             needs_clock=True,
         ),

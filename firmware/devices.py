@@ -17,5 +17,8 @@ def listed(entries: list, bonds, count) -> list:
             continue
         address = config.address_octets(entry["address"])
         identity = pairing.identity(address, entry["address_type"])
-        devices.append(Device(slot, address, entry["row"], identity, bonds.address_of(identity)))
+        device = Device(slot, address, entry["row"], identity, bonds.address_of(identity))
+        if "passkey" in entry:
+            device.digits = entry["passkey"]
+        devices.append(device)
     return devices

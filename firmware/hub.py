@@ -280,7 +280,7 @@ class Hub:
             self.journal.waiting_ms(now_ms),
             None if delivered_ms is None else now_ms - delivered_ms,
         )
-        self._light.show(*indicator.TABLE[shown][1:3])
+        self._light.show(*indicator.RHYTHMS[shown])
 
     async def _watch_button(self) -> None:
         while True:

@@ -16,15 +16,8 @@ HELP = const(5)
 DELIVERED_MS = const(900_000)  # long enough to be seen by one who sits down after measuring
 WAITING_AFTER_MS = const(900_000)  # kept and undelivered for over 15 minutes
 
-# state -> name, frequency in Hz (0: steady), share of time on in percent, what people read (Danish, English)
-TABLE = (
-    ("ready", 0, 100, "Klar", "Ready"),
-    ("visiting", 5, 50, "Henter måling", "Fetching the reading"),
-    ("kept", 1, 50, "Målingen er gemt i boksen", "The reading is kept in the hub"),
-    ("delivered", 1, 90, "Målingen er afleveret", "The reading is delivered"),
-    ("waiting", 1, 10, "Gemt, venter på forbindelse", "Kept, waiting for a connection"),
-    ("help", 4, 20, "Ring til hjælpen", "Call for help"),
-)
+# state -> frequency in Hz (0: steady), share of time on in percent. What people read stands in measurement/names.py.
+RHYTHMS = ((0, 100), (5, 50), (1, 50), (1, 90), (1, 10), (4, 20))
 
 
 def state(visiting: bool, help_needed: bool, waiting: int, oldest_ms: int, since_delivered_ms: "int | None") -> int:

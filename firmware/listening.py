@@ -14,6 +14,9 @@ _DENIALS_MAX = const(3)  # a link lost three times just while it was being encry
 class Device:
     """A line of the device list, and what the hub remembers of it in this boot."""
 
+    digits: "int | None" = None  # the six that it is paired by: its own, or those that an order brought for this window
+    tries = 0  # wrong digits in this window
+
     def __init__(self, slot: int, address: bytes, row_name: str, identity: bytes, key: tuple):
         self.slot = slot
         self.address = address
@@ -42,6 +45,7 @@ class Device:
         """A person is at the device: it may be visited at once."""
         self.not_before_ms = 0
         self.rest_ms = _REST_FAILED_MS
+        self.tries = 0
 
 
 class Listening:
@@ -97,8 +101,9 @@ class Listening:
         self.by_key = {device.key: device for device in devices}
 
     def awake(self) -> None:
-        """Let every device be visited at once."""
+        """Let every device be visited at once; what an order told of one was for an earlier window."""
         for device in self.devices:
+            device.digits = self.hub.entries[device.slot].get("passkey")
             device.awake()
 
     async def run(self) -> None:

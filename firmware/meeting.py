@@ -4,6 +4,9 @@ from micropython import const
 
 import drivers
 
+_TRIES_MAX = const(3)  # of wrong digits in a window: a fourth would help nobody but who guesses
+_PAIRING_FAILED = const(2)  # events.py
+_BOND_CHANGED = const(3)
 _IGNORED_MS = const(1_000)  # an advert that wants nothing of us now: the next one may
 
 
@@ -27,6 +30,10 @@ async def heard(listening, key, advert_octets, response_octets) -> None:
         hub.health.count("visit not_bonded")  # not even connected to: some devices show an error then
         if listening.last_session(device) is not None:
             hub.needs_help("bond_lost")  # it was paired once, and nobody would notice
+        device.rest(listening.heard_ms, False, row)
+        return
+    if device.tries >= _TRIES_MAX and not hub.bonds.has(device.identity):
+        hub.needs_help("digits")  # until another window is opened
         device.rest(listening.heard_ms, False, row)
         return
     needed = hub.journal.needed(row.burst, row.value_octets_max)
@@ -76,6 +83,7 @@ async def _visit_one(listening, device, row) -> None:
     if hub.radio.bond_changed:
         hub.keeps(visiting.bond_changed)
         hub.needs_help("bond_changed")
+        hub.health.event(_BOND_CHANGED, "slot %d" % device.slot)
     elif visiting.outcome == "no_consent":
         hub.needs_help("no_consent")
     elif visiting.outcome == "bond_lost" or device.denied(hub.radio.denied):
@@ -84,6 +92,10 @@ async def _visit_one(listening, device, row) -> None:
         hub.radio.lost = 0
         hub.needs_help("possible_loss")
     hub.health.count("visit " + visiting.outcome)
+    if visiting.outcome == "wrong_digits":  # those of an order were for one try
+        device.digits = hub.entries[device.slot].get("passkey")
+    if visiting.outcome in ("pairing_failed", "no_digits", "wrong_digits"):
+        hub.health.event(_PAIRING_FAILED, visiting.outcome)
     if visiting.outcome == "capped" and not listening.kept:
         device.awake()  # cut short for the line's sake, not by any fault of the device's: it goes on when it may
     else:

@@ -112,7 +112,13 @@ def _digits(hub, settings, fields):
         raise _bad("address")
     if not hub.window_open():
         raise PeerError("not possible", "no window is open")
-    return lambda: hub.listening.digits(fields["address"], fields["passkey"]), BEGUN
+
+    def after():
+        for device in hub.listening.devices:
+            if device.address == fields["address"]:
+                device.digits = fields["passkey"]
+
+    return after, BEGUN
 
 
 # -- settings --------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from firmware.measurement.zone import Zone
 
 _DESCRIPTION_OCTETS_MAX = const(200)  # the journal's limit
 
+_PAIRED = const(1)  # events.py
+
 SESSION_FIELDS = (
     "visit",
     "boot",
@@ -79,6 +81,7 @@ class Visiting:
     async def run(self) -> None:
         """Connect and go through the steps. Whoever calls this bounds it and closes the link."""
         device = self._device
+        self._hub.radio.by = device if self._row.bonds == "digits" else None
         try:
             await self._hub.radio.connect(device.key[1], device.identity)
         except PeerError as error:
@@ -107,6 +110,8 @@ class Visiting:
             except (Full, OSError):
                 raise PeerError("flash")  # without a session record its values would have no meaning
         answer = await self._hub.radio.do(step, visit.LIMIT_MS.get(verb, row.cap_ms))
+        if verb == "pair":
+            self._hub.health.event(_PAIRED, "slot %d" % self._device.slot)
         if verb == "discover":
             for policy in row.sampling:
                 if policy.uuid in answer:

@@ -67,6 +67,8 @@ OUTCOMES = (
     "not_bonded",  # it wants a bond, the hub has none, and no window is open
     "bond_lost",  # the hub has a bond that the device no longer honours: a person must pair it again
     "pairing_failed",
+    "no_digits",  # it is paired by digits, and nobody told them in the 30 s that pairing waits
+    "wrong_digits",
     "unsupported",  # nothing that its row names was found
     "no_clock",  # its clock was not set, since the hub's own is not confirmed, and without one it gives no readings
     "no_consent",  # it gives no user's values: the hub has no consent code, or not the right one

@@ -17,6 +17,7 @@ _PASSING = (
     "firmware.ble.advert",
     "firmware.ble.visit",
     "firmware.board.atecc608",
+    "firmware.board.digits",
     "firmware.board.mqtt",
     "firmware.board.steps",
     "firmware.config",

@@ -32,7 +32,7 @@ AUTHENTICATED = const(4)
 BONDED = const(8)
 BOND_CHANGED = const(16)
 
-_IO_NO_INPUT_NO_OUTPUT = const(3)
+_IO_NO_INPUT_NO_OUTPUT = const(3)  # steps.py knows it, too
 _MTU_OCTETS = const(247)  # one full Bluetooth 4.2 link-layer packet
 _SCAN_INTERVAL_US = const(50_000)
 _SCAN_WINDOW_US = const(40_000)  # 80 %: a cuff advertises for seconds; the rest is left to Wi-Fi
@@ -51,6 +51,7 @@ class Radio:
         self.may_pair = None
         self._wanted: "dict | tuple" = ()  # (address type, address) of the devices that are listened for
         self.identity = b""
+        self.by = None  # the device whose `digits` the next link is paired by, or None
         self.heard_as = 0  # the address type with which the last wanted device was heard
         self.cut_short = False
         self.handle = None  # the open connection

@@ -12,6 +12,8 @@ from firmware.contracts import PeerError
 
 _CONNECT_MS = const(4_000)
 _CONNECT_MARGIN_MS = const(500)  # the host gives up first, so that no late connection is left over
+_IO_KEYBOARD = const(2)
+_IO_NONE = const(3)
 _ENCRYPTED = const(2)  # radio.py
 _CCCD = const(0x2902)
 _NOTIFY = b"\1\0"
@@ -21,6 +23,9 @@ _ATTRIBUTE_NOT_FOUND = const(0x0A)  # ATT error code (Core 5.4, 3.F.3.4.1.1)
 
 async def connect(radio, address: bytes, identity: bytes) -> None:
     """Open the link to the device that was heard. PeerError("gone") when it did not answer."""
+    # A Security Request acts with the settings of its moment: they stand before the link does. Keyboard alone is never
+    # answered by numeric comparison, of which a central is told no number (MicroPython has no such event for it).
+    core.ble.config(mitm=radio.by is not None, io=_IO_KEYBOARD if radio.by else _IO_NONE)
     radio.identity = identity
     radio.characteristics = {}
     radio.asked = None
@@ -54,6 +59,10 @@ async def do(radio, step: tuple, limit_ms: int) -> object:
             return await radio.close()
         if verb == "pair":
             radio.bonds.forget(radio.identity)  # else its new keys would be refused
+            if radio.by is not None:
+                from firmware.board import digits
+
+                return await digits.pair(radio, radio.by, limit_ms)
         if verb == "encrypt" or verb == "pair":
             return await _secure(radio, limit_ms)
         with radio.connection.timeout(limit_ms):  # aioble's own discovery never ends on a dead link

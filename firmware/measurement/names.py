@@ -247,3 +247,13 @@ def bit_names(raw: int, table: tuple) -> tuple:
         if name is not None:
             names.append(name)
     return tuple(names)
+
+# The light's states (firmware/indicator.py): name, what people read in Danish and in English.
+LIGHTS = (
+    ("ready", "Klar", "Ready"),
+    ("visiting", "Henter måling", "Fetching the reading"),
+    ("kept", "Målingen er gemt i boksen", "The reading is kept in the hub"),
+    ("delivered", "Målingen er afleveret", "The reading is delivered"),
+    ("waiting", "Gemt, venter på forbindelse", "Kept, waiting for a connection"),
+    ("help", "Ring til hjælpen", "Call for help"),
+)

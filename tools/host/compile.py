@@ -23,10 +23,8 @@ CHIP_ARCHITECTURE = "xtensawin"  # ESP32 and ESP32-S3
 # Words for people: readers of what a hub says have them, a hub does not.
 NOT_ON_CHIP = Path("firmware", "measurement", "names.py")
 _TABLE_READER = Path("firmware", "seal", "p256.py")  # the table lies beside it
-# The table of line numbers is a fourteenth of flash and heap. What stays loaded and may end the hub has it; a trace
-# names the functions of all else (shorten.readable).
-_WITH_LINES = ("boot", "main", "firmware/delivery", "firmware/hub", "firmware/listening")
-_ON_CHIP = ("drivers/", "firmware/")
+# The table of line numbers is a fourteenth of flash and heap; a trace names the functions (shorten.readable).
+_ON_CHIP = ("boot", "drivers/", "firmware/", "main")
 _RECIPES = 1_000_000  # ways of compiling that are told apart
 _MACHINE_CODE = ("@micropython.viper", "@micropython.native", "@micropython.asm_")
 
@@ -135,7 +133,7 @@ def _compile(one: Compiled, root: Path, architecture: str, short: bool) -> str:
     command = [*mpy_cross(), "-s", module, "-o", str(passing)]
     if any(mark in source for mark in _MACHINE_CODE):
         command.append(f"-march={architecture}")
-    if name.startswith(_ON_CHIP) and not name.startswith(_WITH_LINES):
+    if name.startswith(_ON_CHIP):
         command.append("-O3")  # which drops assertions, too: never of a test
     ran = subprocess.run([*command, str(compiled)], capture_output=True, text=True, check=False)
     compiled.unlink()

@@ -16,6 +16,7 @@ import drivers
 from firmware import indicator
 from firmware.contracts import PeerError
 from firmware.journal.journal import Journal
+from firmware.measurement.names import LIGHTS
 from tools.backend.health import HealthDesk
 from tools.backend.keys import Keyring, make_platform_keys
 from tools.backend.receiver import Receiver
@@ -41,6 +42,7 @@ PAIRED_S = 180
 READ_S = 60  # from a press to the device's hanging up
 DELIVERED_S = 900  # a handshake waits for a minute of quiet, a backoff for up to five
 WINDOW_S = 310  # after this a pairing window has lapsed (firmware/hub.py)
+_WORDS = {rhythm: words[0] for rhythm, words in zip(indicator.RHYTHMS, LIGHTS, strict=True)}
 _SETTLED_S = 30
 _STEP_S = 0.5
 _POWER_CYCLE_S = 1.0
@@ -336,12 +338,11 @@ class House:
         if not shown or not self.hub.alive:
             return "off"
         rhythm = shown[-1][1:]
-        return next((row[0] for row in indicator.TABLE if row[1:3] == rhythm), "off")
+        return _WORDS.get(rhythm, "off")
 
     def lights(self) -> list[tuple[float, str]]:
         """Everything that the light showed: (virtual second, word)."""
-        words = {row[1:3]: row[0] for row in indicator.TABLE}
-        return [(at_s, words.get((hertz, share), "off")) for at_s, hertz, share in self.hub.board.pin(LIGHT_PIN).shown]
+        return [(at_s, _WORDS.get((hertz, share), "off")) for at_s, hertz, share in self.hub.board.pin(LIGHT_PIN).shown]
 
     @property
     def journal_cells(self) -> Nor:

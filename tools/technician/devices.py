@@ -28,8 +28,6 @@ _STANDARD = {
     "glucose_meter", "cgm",
 }  # fmt: skip
 
-_BY_DIGITS = {"accu_chek_guide"}
-
 _APP_FIRST = (
     "Some models answer nobody before their maker's app has set them up once; then remove it from the telephone."
 )
@@ -45,7 +43,7 @@ NOTES = {
     "sanitas_sbm": f"{_APP_FIRST} SBM69 shows a passkey: that one cannot be paired yet.",
     "beurer_scale": f"{_CONSENT} Changing its batteries forgets its users: make them again, with the same code.",
     "contour_next": "Must hold at least one result when it is paired.",
-    "accu_chek_guide": "Pairs by six digits, which the hub cannot enter yet: read on the twin only.",
+    "accu_chek_guide": "Pairs by the six digits on its label: list them with it, or order them while it pairs.",
     "health_sensor": "As two public implementations lay the service out; its text was not at hand.",
     "weight_live": "For a scale that sends while its display still counts: the last number of a visit is the weight.",
     "cuffs": _ONE_HOST,
@@ -108,8 +106,8 @@ def entries() -> Iterator[dict[str, Any]]:
 
 
 def _link(row: drivers.Row) -> str:
-    if row.name in _BY_DIGITS:
-        return "bonds by digits: not built"
+    if row.bonds == "digits":
+        return "bonds by digits"
     return "cannot bond" if not row.bonds else "bonds first" if row.bond_first else "bonds"
 
 

@@ -132,16 +132,24 @@ class ContourNext(GlucoseMeter):
         self.note("clock", str(self.clock.now()), offset_min)
 
 
+LABEL = 40961  # 040961: a leading zero is a digit too
+
+
 class AccuChekGuide(GlucoseMeter):
     """Accu-Chek Guide: knows fewer operators, and measures nothing before somebody has set its clock.
 
-    Its passkey is not shown here: this one bonds by Just Works.
+    It bonds by the six digits on its label.
     """
 
     MODEL, NAME = "Accu-Chek Guide", "meter+{serial}"
     MANUFACTURER = "Roche"
     OPERATORS = (ALL, GREATER_OR_EQUAL)
     BOND_FIRST = True
+    DIGITS = True
+
+    def __init__(self, *arguments, label: int | None = LABEL, **options):
+        super().__init__(*arguments, **options)
+        self.label = label
 
     def _found(self, operator: int, operand: bytes) -> list[Held] | None:
         return super()._found(operator, operand) if self.clock.is_set else []

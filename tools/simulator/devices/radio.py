@@ -14,16 +14,24 @@ from tools.simulator.devices import database
 from tools.simulator.devices.faults import Faults
 from tools.simulator.devices.link import CollectorLink
 
+_PAIRING_S = 30.0  # SMP's own limit (Core 5.4, 3.H.3.4)
 _PRIVATE_ADDRESS_S = 900.0  # T_GAP(private_addr_int)
 LIMITED_DISCOVERABLE, GENERAL_DISCOVERABLE = 0x05, 0x06  # advertising flags, BR/EDR not supported in both
 
 
 class _Pairing(PairingDelegate):
-    """No display, no keys; pairs only when the device is in the mood for it."""
+    """No keys, and a display only where digits are shown; pairs only when the device is in the mood for it."""
 
     def __init__(self, device: "Peripheral"):
-        super().__init__(io_capability=PairingDelegate.NO_OUTPUT_NO_INPUT)
+        shows = PairingDelegate.DISPLAY_OUTPUT_ONLY if device.DIGITS else PairingDelegate.NO_OUTPUT_NO_INPUT
+        super().__init__(io_capability=shows)
         self._device = device
+
+    async def generate_passkey(self) -> int:
+        return self._device.make_digits()
+
+    async def display_number(self, number: int, digits: int) -> None:
+        self._device.note("digits", number)
 
     async def accept(self) -> bool:
         return self._device.accepts_pairing()
@@ -38,6 +46,7 @@ class Peripheral:
     PATIENCE_S = 15.0  # hangs up on a collector that asks nothing for so long
     BONDS = True
     PAIRING_FLAGS = GENERAL_DISCOVERABLE  # advertised while it takes a new bond
+    DIGITS = False  # pairs by six digits alone
     PRIVATE = False  # advertises under a private address, another every quarter of an hour
     BOND_FIRST = False  # shows E10 and hangs up on a collector that looks around before it has bonded
 
@@ -48,6 +57,7 @@ class Peripheral:
         self.serial = serial or f"{self.chance.randrange(10**9):09d}"
         self.faults = faults or Faults()
         self.display = ""
+        self.label: int | None = None  # digits that never change; without them each pairing shows others
         self.log: list[tuple] = []  # (virtual ms, what, details)
         self.listeners: list[Callable[..., None]] = []  # called with each note as it is made
         self.link: CollectorLink | None = None
@@ -115,6 +125,11 @@ class Peripheral:
         self._cccds.clear()
         self.bumble.keystore.clear()
 
+    def make_digits(self) -> int:
+        """What the collector must be told by a person who reads it here: it has as long as SMP gives it."""
+        self._heard_at = self.world.loop.time() + _PAIRING_S
+        return self.chance.randrange(1_000_000) if self.label is None else self.label
+
     # -- making
 
     def note(self, *words) -> None:
@@ -128,7 +143,7 @@ class Peripheral:
         self._server: Any = self.bumble.gatt_server
         self.bumble.pairing_config_factory = lambda connection: PairingConfig(
             sc=True,
-            mitm=False,
+            mitm=self.DIGITS,
             bonding=self.BONDS,
             identity_address_type=PairingConfig.AddressType.RANDOM,
             delegate=_Pairing(self),

@@ -79,7 +79,9 @@ TWINS = {
     "taidoc_thermometer": Twin(thermometers.TaiDoc, _TEMPERATURES[:1]),
     "glucose_meter": Twin(glucose_meters.GlucoseMeter, _GLUCOSES),
     "contour_next": Twin(glucose_meters.ContourNext, _GLUCOSES),
-    "accu_chek_guide": Twin(glucose_meters.AccuChekGuide, _GLUCOSES),
+    "accu_chek_guide": Twin(
+        glucose_meters.AccuChekGuide, _GLUCOSES, settings={"passkey": glucose_meters.LABEL}
+    ),
     "cgm": Twin(Cgm, (sensor_glucose("104", "-1.5"),)),
     "health_sensor": Twin(HealthSensor, (single(150456, "97", readings.PERCENT),)),
     "spirometer": Twin(Spirometer, (spirometry("2.41", "3.20", "388"),)),

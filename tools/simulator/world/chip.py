@@ -5,10 +5,11 @@ from collections.abc import Callable
 from random import Random
 
 from firmware import indicator
+from firmware.measurement.names import LIGHTS
 from tools.simulator.nor import PowerCut
 from tools.simulator.world.clock import Flag, Loop
 
-WORDS = {row[1:3]: row[0] for row in indicator.TABLE}
+WORDS = {rhythm: words[0] for rhythm, words in zip(indicator.RHYTHMS, LIGHTS, strict=True)}
 
 
 class Light:
