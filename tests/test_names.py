@@ -40,7 +40,7 @@ ALLOWED = {
 
 # Objects of our own that those files hold; what is called on them is no use of a library.
 OUR_OBJECTS = {"bonds", "ticks", "value", "secured"}
-# `radio` is our Radio, in the file of its steps.
+# `radio` is our Radio, in the files of its steps.
 OURSELVES = {"self", "radio"}
 
 

@@ -18,7 +18,7 @@ _AUTHENTICATED = const(4)
 _ENCRYPTED = const(2)  # radio.py
 
 
-async def pair(radio, device, limit_ms):
+async def bond_with(radio, device, limit_ms):
     """Pair and bond. PeerError as for the step, and "no_digits", "wrong_digits"."""
     radio.secured.clear()
     core.ble.gap_pair(radio.handle)

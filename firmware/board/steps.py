@@ -62,7 +62,7 @@ async def do(radio, step: tuple, limit_ms: int) -> object:
             if radio.by is not None:
                 from firmware.board import digits
 
-                return await digits.pair(radio, radio.by, limit_ms)
+                return await digits.bond_with(radio, radio.by, limit_ms)
         if verb == "encrypt" or verb == "pair":
             return await _secure(radio, limit_ms)
         with radio.connection.timeout(limit_ms):  # aioble's own discovery never ends on a dead link
