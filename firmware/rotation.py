@@ -28,7 +28,9 @@ def begin(random_octets) -> None:
     if _found(_OLD):
         raise PeerError("wait")
     if not _found(_NEW):
-        enrolment.make_key(_NEW, random_octets)
+        from firmware import enrolling
+
+        enrolling.make_key(_NEW, random_octets)
 
 
 def announcement(hub_id: bytes) -> "tuple | None":

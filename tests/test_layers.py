@@ -19,7 +19,8 @@ CHIP_ONLY = CHIP - {"asyncio", "time", "select"}
 SERVING = ("firmware.config", "firmware.health", "firmware.indicator", "firmware.update")
 # What hub.py would be too long with: each joins stages for one purpose, and none knows hub.py.
 HANDS = (
-    "firmware.delivery", "firmware.devices", "firmware.enrolment", "firmware.events", "firmware.listening",
+    "firmware.delivery", "firmware.devices", "firmware.enrolling", "firmware.enrolment", "firmware.events",
+    "firmware.listening",
     "firmware.meeting", "firmware.order", "firmware.order_deeds", "firmware.order_trial", "firmware.order_wipe",
     "firmware.reporting", "firmware.rotation", "firmware.sealing", "firmware.timekeeping", "firmware.visiting",
 )  # fmt: skip

@@ -22,6 +22,7 @@ _PASSING = (
     "firmware.board.steps",
     "firmware.config",
     "firmware.devices",
+    "firmware.enrolling",
     "firmware.enrolment",
     "firmware.events",
     "firmware.journal.ends",

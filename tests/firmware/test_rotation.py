@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
-from firmware import config, enrolment, rotation
+from firmware import config, enrolling, enrolment, rotation
 from firmware.contracts import PeerError
 from firmware.seal import p256
 from tests.firmware.test_secure_element import Bus
@@ -59,7 +59,7 @@ class Hub:
 
     def __init__(self):
         self.source = Bus().random
-        self.first = enrolment.make_key("signing.key", self.source)
+        self.first = enrolling.make_key("signing.key", self.source)
 
     def boot(self):
         enrolment._heal()

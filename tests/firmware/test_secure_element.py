@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
-from firmware import enrolment
+from firmware import enrolling
 from firmware.contracts import PeerError
 from tests.simulator.net.twin import World
 from tests.twin import homes
@@ -279,9 +279,9 @@ def failing_once_in(draws, cutoff):
 
 
 def test_the_cut_offs_are_those_of_the_standard():
-    assert enrolment._RUN_MAX == 1 + math.ceil(30 / 6)
+    assert enrolling._RUN_MAX == 1 + math.ceil(30 / 6)
     # The octet itself is the first of its window: one less among the others.
-    assert failing_once_in(511, enrolment._SEEN_MAX - 1) < 2**-30 < failing_once_in(511, enrolment._SEEN_MAX - 4)
+    assert failing_once_in(511, enrolling._SEEN_MAX - 1) < 2**-30 < failing_once_in(511, enrolling._SEEN_MAX - 4)
 
 
 GOOD = Bus().random
@@ -302,15 +302,15 @@ GOOD = Bus().random
 )
 def test_no_key_is_made_of_a_source_that_is_none(source, good):
     if good:
-        enrolment._check_random(source)
+        enrolling._check_random(source)
         return
     with pytest.raises(PeerError, match="random source"):
-        enrolment._check_random(source)
+        enrolling._check_random(source)
 
 
 def test_a_good_source_is_not_refused_by_chance():
     bus = Bus()
     for _ in range(300):
-        enrolment._check_random(bus.random)
+        enrolling._check_random(bus.random)
 
 

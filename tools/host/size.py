@@ -22,9 +22,12 @@ _P256_TABLE = p256_table.NAME
 
 # On hubs that have one.
 _SECURE_ELEMENT = "firmware/board/atecc608"
-# What no reading travels by: orders, pairing by digits, the log of what is done to a hub, requests for certificates:
-# read from flash for their moments, as drivers are, and told apart as those are.
-_SERVICE = ("firmware/board/digits", "firmware/events", "firmware/order", "firmware/seal/csr", "firmware/uplink/order")
+# What no reading travels by: orders, pairing by digits, the log of what is done to a hub, its keys and requests for
+# certificates: read from flash for their moments, as drivers are, and told apart as those are.
+_SERVICE = (
+    "firmware/board/digits", "firmware/enrolling", "firmware/events", "firmware/order", "firmware/rotation",
+    "firmware/seal/csr", "firmware/uplink/order",
+)  # fmt: skip
 
 _EVERY_HUB = (
     "__init__", "formats", "device_information", "blood_pressure", "weight_scale", "pulse_oximeter", "nonin",

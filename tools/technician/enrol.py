@@ -18,10 +18,10 @@ from tools.technician.ca import Authority, check_request
 _REQUEST = """
 import bluetooth, json, machine, os
 bluetooth.BLE().active(True)  # the radio feeds the chip's random source
-from firmware import enrolment
+from firmware import enrolling
 element = None
 {element}
-result = json.dumps(enrolment.request(machine.unique_id(), os.urandom, element))
+result = json.dumps(enrolling.request(machine.unique_id(), os.urandom, element))
 """
 _ELEMENT = """
 from firmware.board.atecc608 import SecureElement
@@ -29,10 +29,10 @@ element = SecureElement({scl}, {sda}, {slot})
 """
 _ACCEPT = """
 import json, machine
-from firmware import enrolment
+from firmware import enrolling
 package = json.loads({package!r})
 octets = bytes.fromhex
-result = json.dumps(enrolment.accept(
+result = json.dumps(enrolling.accept(
     machine.unique_id(), package["settings"], octets(package["authority"]), octets(package["certificate"])
 ))
 """
