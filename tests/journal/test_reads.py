@@ -80,6 +80,36 @@ def test_the_first_reading_after_a_boot_is_found_without_looking_through_all(ima
         assert asked.reads(asked.journal.session_of, capture) <= 24
 
 
+@pytest.mark.promise("P9")
+def test_the_last_reading_is_at_hand_after_a_boot(image):
+    """Its time is the clock's floor: each boot asks for it."""
+    asked = Asked(image)
+    assert asked.reads(asked.journal.read, len(asked.kept)) <= 1
+
+
+@pytest.mark.promise("P1")
+def test_what_the_callback_keeps_between_two_questions_is_seen(image):
+    """What was read at once is older than what the callback programmed since."""
+    asked = Asked(image)
+    journal = asked.journal
+    for turn in range(20):
+        number = journal.capture(1, 0, 10, 3, 5, 1_800_000_000, 1, b"%d" % turn)
+        assert journal.read(number).value == b"%d" % turn
+        assert journal.pending(1, number) == [number]
+
+
+def test_a_session_that_is_written_anew_is_the_one_that_counts(image):
+    asked = Asked(image)
+    journal = asked.journal
+    visit = max(visit for _boot, visit in asked.sessions)
+    session = asked.sessions[1, visit]._replace(boot=journal.boot, visit=1)
+    journal.session(session)
+    capture = journal.read(journal.capture(1, 0, 10, 3, 5, 1_800_000_000, 1, b"now"))
+    assert journal.session_of(capture) == session
+    journal.session(session._replace(description=3, offset_min=60))
+    assert journal.session_of(capture).description == 3
+
+
 @pytest.mark.promise("P11")
 def test_how_long_the_oldest_waits_is_read_once(image):
     asked = Asked(image)
