@@ -8,6 +8,7 @@ import pytest
 from tests.technician import made
 from tools import cli
 from tools.host import library
+from tools.simulator.air.flash import DATA, PartitionRow
 from tools.simulator.air.net_home import BROKER_NAME
 from tools.simulator.board.board import TABLE, Board
 from tools.simulator.board.workbench import PACE
@@ -19,6 +20,8 @@ from tools.technician.ledger import Ledger
 
 pytestmark = pytest.mark.needs("micropython32", "library", "mpy-cross")
 
+_TABLE = (*TABLE, PartitionRow("romfs", DATA, 0x8F, 0x500000, 4))
+
 
 class Home:
     """A house whose hub was provisioned over its cable, paired its cuff, and delivered a reading."""
@@ -26,7 +29,7 @@ class Home:
     def __init__(self, folder):
         self.programme = made.programme(folder)
         self.house = House(
-            7, (CUFF,), authority=self.programme.authority, keyring=self.programme.keyring, hub={"table": TABLE}
+            7, (CUFF,), authority=self.programme.authority, keyring=self.programme.keyring, hub={"table": _TABLE}
         )
         usual = self.house.settings()
         self.programme.settings.update(wifi=usual["wifi"], devices=usual["devices"])
@@ -46,14 +49,14 @@ class Home:
             self.board.pull()
             self.house.loop.pace = 0
 
-    def page(self, uplink=True):
+    def page(self, uplink=True, board=False):
         """What the doctor says, by the checks' names."""
-        return {check.name: check for check in self.on_cable(self._page, uplink)}
+        return {check.name: check for check in self.on_cable(self._page, uplink, board)}
 
-    def _page(self, path, uplink):
+    def _page(self, path, uplink, board):
         book = Ledger(self.programme.ledger_path, made.WHO, made.NOW)
         try:
-            return doctor.page(path, self.programme, book, library.find()[0], uplink)
+            return doctor.page(path, self.programme, book, library.find()[0], uplink, board)
         finally:
             book.close()
 
@@ -100,6 +103,18 @@ def test_each_fault_is_named_with_what_to_do(home):
     home.programme.settings["broker"] = {"host": "elsewhere.example", "port": 8883}
     assert home.page(uplink=False)["settings"].said == "differ: broker"
     home.programme.settings["broker"] = {"host": BROKER_NAME, "port": 8883}
+
+
+def test_what_only_a_board_can_answer_is_measured_and_told(home):
+    home.house.devices[0].press(readings.blood_pressure(131, 84, 99, 70))  # so that there is something to hear
+    page = home.page(uplink=False, board=True)
+    for name in ("radio", "internal RAM", "random", "signatures", "light"):
+        assert page[name].ok, page[name]
+    # The twin's own costs (tools/simulator/costs.py) and what this computer took, twenty times as fast.
+    assert int(page["signatures"].said.split()[1]) >= 39
+    assert page["flash units"].ok and "erase" in page["flash times"].said
+    rhythms = [row[1:] for row in home.house.hub.board.pin(2).shown if row[1]]
+    assert rhythms[-2:] == [(5, 50), (1, 50)]
 
 
 @pytest.mark.promise("P12")

@@ -24,6 +24,7 @@ def command(
     port: Annotated[str, typer.Option("--port", help="the hub's port; without: the only one found")] = "",
     support: Annotated[Path | None, typer.Option("--support", help="write the page as a file for support")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="do not try Wi-Fi and broker")] = False,
+    hardware: Annotated[bool, typer.Option("--hardware", help="also what only a board can answer: 15 s")] = False,
     library: Annotated[Path | None, typer.Option("--library", help="as given to provision")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False,
 ) -> int:
@@ -35,7 +36,7 @@ def command(
         raise WrongUse("several hubs are connected", f"--port, one of {', '.join(chosen)}")
     ledger = Ledger(programme.ledger_path, getpass.getuser(), now_text(), programme.about.serial_prefix)
     try:
-        found = page(chosen[0], programme, ledger, library, not offline)
+        found = page(chosen[0], programme, ledger, library, not offline, hardware)
     finally:
         ledger.close()
     if as_json:
@@ -52,7 +53,12 @@ def command(
 
 
 def page(
-    port: str, programme: programmes.Programme, ledger: Ledger, library: Path | None, uplink: bool
+    port: str,
+    programme: programmes.Programme,
+    ledger: Ledger,
+    library: Path | None,
+    uplink: bool,
+    board: bool = False,
 ) -> list[Check]:
     """All checks, as far as the hub answers."""
     now = datetime.datetime.now(datetime.UTC)
@@ -61,6 +67,9 @@ def page(
         with Line(port) as line:
             for check in examine.checks(line, programme, ledger, now, library, uplink):
                 found.append(check)
+            if board:
+                for check in examine.on_board(line):
+                    found.append(check)
     except CableLost as error:
         raise CommandError(f"the hub does not answer ({error})", "another cable; then telehub flash") from None
     except BoardError as error:

@@ -137,6 +137,15 @@ def checks(
     yield Check("last crash", not crash, crash.splitlines()[-1] if crash else "none", "send the support file")
 
 
+def on_board(line: Line) -> Iterator[Check]:
+    """What only a board can answer."""
+    from tools.technician import hardware
+
+    partitions = line.answer(provisioning.FACTS)["partitions"]
+    _afresh(line, provisioning.SLOT in partitions)
+    yield from hardware.checks(line, partitions)
+
+
 def _afresh(line: Line, slots: bool) -> None:
     """What was asked before takes no heap from what is asked next."""
     line.afresh()

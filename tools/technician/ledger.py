@@ -176,6 +176,12 @@ class Ledger:
             self._database.execute("UPDATE hub SET labelled = ? WHERE hub = ?", (self._now, hub))
             self._note(hub, "labelled")
 
+    def renewed(self, hub: str, signing: str) -> None:
+        """Its signing key was changed by an order, and the platform has taken the new one."""
+        with self._writing():
+            self._database.execute("UPDATE hub SET signing = ? WHERE hub = ?", (signing, hub))
+            self._note(hub, "signing key renewed")
+
     def note(self, hub: str, what: str) -> None:
         """Something else that happened to it."""
         with self._writing():

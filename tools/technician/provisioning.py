@@ -116,6 +116,7 @@ def provision(
     copied = application.install(line, wanted, lambda done, total: told("copying", done / max(1, total)))
     told("keys", 0)
     asked = _sane(asyncio.run(enrol.ask(line.result, programme.settings.get("signer"))), facts)
+    _renewed(programme, ledger, asked)
     points = (_tls_point(asked), asked.signing.hex(), asked.agreement.hex())
     try:
         row = ledger.asked(asked.hub, *points)
@@ -156,6 +157,15 @@ def _sane(asked: enrol.Asked, facts: dict) -> enrol.Asked:
     if asked.hub != facts["hub"]:
         raise Refused(f"the chip says that it is {facts['hub']} and asks for {asked.hub}", "look at its application")
     return asked
+
+
+def _renewed(programme: Programme, ledger: Ledger, asked: enrol.Asked) -> None:
+    """An order may have changed the signing key: then the platform knows the new one, and the others are the same."""
+    row, known = ledger.hub(asked.hub), programme.keyring.hub(asked.hub)
+    if row is None or known is None or known.signing != asked.signing or row.signing == asked.signing.hex():
+        return
+    if (row.tls, row.agreement) == (_tls_point(asked), asked.agreement.hex()):
+        ledger.renewed(asked.hub, asked.signing.hex())
 
 
 def _tls_point(asked: enrol.Asked) -> str:
