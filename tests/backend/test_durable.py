@@ -17,7 +17,8 @@ from tests.backend.envelopes import HUB, MORNING_S, Chain, Pressure, keyring_wit
 from tools.backend import completeness, exports
 from tools.backend.receipt import receipt_key
 from tools.backend.receiver import Receiver
-from tools.backend.store import Store
+from tools.backend.servers.postgresql import PostgreSQL
+from tools.backend.store import Store, StoreProblem
 from tools.inspect.envelope import decode_receipt
 
 ROOT = Path(__file__).parents[2]
@@ -184,6 +185,26 @@ def test_postgresqls_commit_waits_for_the_disk_whatever_its_configuration_says(c
     with closing(Store(url)) as store:
         assert store.one("SHOW synchronous_commit")["synchronous_commit"] == "on"
         store.rows("ALTER ROLE telehub RESET synchronous_commit")
+
+
+@pytest.mark.needs("postgresql")
+@pytest.mark.promise("P2", "P6", "P11")
+def test_a_database_that_was_killed_costs_no_receipt_and_is_found_again():
+    keyring, hub = keyring_with(HUB), Chain()
+    first, second, third = (hub.seal(Pressure(minute=n, after_s=n)) for n in range(3))
+    with PostgreSQL() as server:
+        store = Store(server.new())
+        receiver = Receiver(store, keyring)
+        assert receiver.handle(HUB, first, MORNING_S)
+        server.kill()
+        with pytest.raises(OperationalError):
+            receiver.handle(HUB, second, MORNING_S)  # no commit, no receipt
+        with pytest.raises(StoreProblem):
+            Store(server.url())
+        server.start()
+        assert all(receiver.handle(HUB, letter, MORNING_S) for letter in (second, third, first))
+        assert [reading["sequence"] for reading in exports.readings(store)] == [1, 2, 3]
+        store.close()
 
 
 def test_many_letters_share_a_commit(tmp_path):

@@ -45,8 +45,10 @@ class Store:
                 with self.transaction():
                     self.lock(_MIGRATION)
                     migrate(self._connection)
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise StoreProblem("the database went away") from error
             raise
         if readonly:
             self.rows("PRAGMA query_only = ON" if self.sqlite else "SET default_transaction_read_only = on")

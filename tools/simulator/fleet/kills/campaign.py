@@ -96,7 +96,11 @@ class Campaign:
         for hub in hubs:
             while hub.send_next() or not hub.sent_all:
                 await asyncio.sleep(0.01)
-        await asyncio.wait_for(at_work, _END_S_MAX)
+        ends = time.monotonic() + _END_S_MAX
+        while not at_work.done() and time.monotonic() < ends:
+            await asyncio.to_thread(self._start)  # who fell by himself when his servers did
+            await asyncio.sleep(0.2)
+        at_work.cancel()
         for hub in hubs:
             hub.close()
 
@@ -116,7 +120,7 @@ class Campaign:
             "standin": (stand_in, str(self._folder / "fut.db"), self._fut_port, self._content, self.killed.total()),
         }
         for name, what in lives.items():
-            if name not in self._alive:
+            if name not in self._alive or not self._alive[name].is_alive():
                 process = _SPAWN.Process(target=what[0], args=what[1:], daemon=True)
                 process.start()
                 self._alive[name] = process
@@ -133,12 +137,13 @@ class Campaign:
             process = self._alive.pop(victim)
             process.kill()
             process.join()
-            self._start()
+        self._start()
 
     def _wait(self) -> bool:
         ends, readings = time.monotonic() + _END_S_MAX, _HOMES * self._days * READINGS_A_DAY
         with closing(Store(self._database)) as store:
             ledger = Ledger(store)
             while ledger.counts() != {CONFIRMED: readings} and time.monotonic() < ends:
+                self._start()
                 time.sleep(0.1)
             return ledger.counts() == {CONFIRMED: readings}
