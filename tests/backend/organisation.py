@@ -4,10 +4,12 @@ from contextlib import closing
 
 from tests.backend.envelopes import HUB, MORNING_S, Chain, Pressure, cuff_session, keyring_with
 from tests.backend.fut import made
+from tests.backend.test_health import report
 from tools.backend import exports
 from tools.backend.fut.ledger import Ledger
 from tools.backend.fut.mapping import map_reading
 from tools.backend.fut.reasons import Held
+from tools.backend.health import HealthDesk
 from tools.backend.receiver import Receiver
 from tools.backend.store import Store
 from tools.backend.web.access import Access
@@ -27,6 +29,8 @@ def fill(database):
                 receiver.handle(HUB, letter, MORNING_S)
         receiver.handle(HUB, hub.seal(Pressure(told_systolic=200, minute=7)), MORNING_S)
         receiver.handle(HUB, b"no envelope", MORNING_S)
+        told = {8: b"nonce...", 9: {"visit refused": 3, "never": 0}, 10: [HOSTILE], 11: "0.2.0"}
+        HealthDesk(store, receiver.keyring).handle(HUB, report(told), MORNING_S * 1000)
         changed = cuff_session([Pressure(systolic=151, minute=9)], visit=9, bits=1 | 2 | 4 | 64)
         receiver.handle(HUB, hub.seal(session=changed), MORNING_S)
         ledger = Ledger(store)

@@ -115,6 +115,16 @@ def test_what_is_held_appears_and_goes_on_an_open_page(pages, page):
     expect(page.locator("#items tbody tr")).to_have_count(3)  # without a reload
 
 
+def test_a_hubs_health_is_told_as_it_told_it(pages, page):
+    log_in(page, pages, READER)
+    page.goto(f"{pages.url}hub/{HUB}")
+    expect(page.locator("#health")).to_contain_text("firmware 0.2.0")
+    expect(page.locator("#health")).to_contain_text("clock: set by the network")
+    expect(page.locator("#health li")).to_have_text(HOSTILE)
+    assert page.locator("#health tbody tr").all_inner_texts() == ["visit refused\t3"]  # what never happened is not told
+    expect(page.locator("#heading .verdict")).to_contain_text("Missing: envelope 4")
+
+
 def test_news_take_nobodys_place_away(pages, page):
     log_in(page, pages, OPERATOR)
     page.goto(f"{pages.url}held")

@@ -46,6 +46,7 @@ class Hub:
     waiting: int | None
     chains: list[ChainState]
     device_count: int
+    health: dict[str, Any] | None = None  # its last signed report
     devices: list[Device] = field(default_factory=list)  # on the hub's own page
 
     @property
@@ -83,19 +84,30 @@ def hub(store: Store, name: str) -> Hub | None:
 
 def _hub(store: Store, row: Row) -> Hub:
     name = row["hub"]
-    report = store.one("SELECT content FROM health WHERE hub = ? ORDER BY id DESC LIMIT 1", (name,))
+    report = store.one("SELECT content, arrived_s FROM health WHERE hub = ? ORDER BY id DESC LIMIT 1", (name,))
+    health = _health(json.loads(report["content"]), report["arrived_s"]) if report else None
     return Hub(
         hub=name,
         last_seen=iso(row["last_seen_s"]),
         gone=row["gone_s"] is not None,
         readings=_count(store, "SELECT COUNT(*) AS n FROM reading WHERE hub = ? AND held = ''", (name,)),
         held=_count(store, "SELECT COUNT(*) AS n FROM envelope WHERE hub = ? AND status = ?", (name, HELD)),
-        waiting=json.loads(report["content"])["waiting"] if report else None,
+        waiting=health["waiting"] if health else None,
+        health=health,
         chains=completeness.chains(store, name),
         device_count=_count(
             store, "SELECT COUNT(DISTINCT device) AS n FROM reading WHERE hub = ? AND held = ''", (name,)
         ),
     )
+
+
+def _health(content: dict[str, Any], arrived_s: int) -> dict[str, Any]:
+    """What the hub tells of itself, as the page shows it: only what it has counted."""
+    return {
+        "time": iso(arrived_s), "waiting": content["waiting"], "firmware": content.get("firmware"),
+        "clock": content["clock"].get("quality", "none"), "notes": content.get("notes", []),
+        "counters": sorted((name, n) for name, n in content.get("counters", {}).items() if n),
+    }  # fmt: skip
 
 
 def _count(store: Store, sql: str, values: tuple[object, ...]) -> int:
