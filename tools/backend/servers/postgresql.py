@@ -16,6 +16,7 @@ from tools.host import parts
 _START_S_MAX = 20
 _STOP_S_MAX = 10
 _USER = "telehub"
+_MEMORY_OCTETS_MIN = 2 << 30
 # Its own parts: nothing listens on the network; a few connections for each worker, page and test.
 _SETTINGS = {
     "listen_addresses": "''", "max_connections": "64", "shared_buffers": "'128MB'", "fsync": "on",
@@ -28,7 +29,7 @@ class PostgreSQL:
 
     def __init__(self, durable: bool = True) -> None:
         self._bin = Path(str(parts.need("postgresql")))
-        memory = None if durable or not Path("/dev/shm").is_dir() else "/dev/shm"
+        memory = None if durable or not _roomy(Path("/dev/shm")) else "/dev/shm"
         # A socket's path is short, whatever TMPDIR says.
         self._folder = tempfile.TemporaryDirectory(prefix="telehub-pg-", dir=memory or "/tmp")
         self._process: subprocess.Popen | None = None
@@ -118,6 +119,11 @@ class PostgreSQL:
 
     def _asked(self, tool: str, *arguments: str) -> int:
         return subprocess.run([str(self._bin / tool), *arguments], check=False, cwd="/", **_as_whom()).returncode
+
+
+def _roomy(folder: Path) -> bool:
+    """Whether there is memory for all tests' tables; a container's has often 64 MB."""
+    return folder.is_dir() and shutil.disk_usage(folder).free > _MEMORY_OCTETS_MIN
 
 
 def _account() -> pwd.struct_passwd:
