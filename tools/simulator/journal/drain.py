@@ -37,14 +37,11 @@ class _Counted:
         self.answered = ticks.flag()
         self.answered.set()
         self.reported_ms = ticks.now_ms()
+        self.every_ms = 600_000
 
     def count(self, name: str) -> None:
         """Something happened."""
         self.counters[name] = self.counters.get(name, 0) + 1
-
-    def report(self) -> bytes:
-        """Nobody reads it here."""
-        return b"report"
 
 
 @dataclass
@@ -113,6 +110,9 @@ class _Hub:
     def forget(self) -> None:
         """Code stays loaded."""
 
+    def answered(self) -> None:
+        """No order of the operator waits for it."""
+
     def needs_help(self, reason: str) -> None:
         """Counted."""
         self.health.count(reason)
@@ -125,6 +125,10 @@ class _Hub:
             self.needs_help("flash")
             return False
         return True
+
+    def report(self) -> bytes:
+        """Nobody reads it here."""
+        return b"report"
 
     def seal(self, live_from: int) -> None:
         """As firmware/hub.py."""
