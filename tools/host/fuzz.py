@@ -4,8 +4,8 @@ The target `decoders` is every decoder of every row and `telehub decode`; the ot
 read or refused in the one way that is promised; anything else ends the run, not with 0, and leaves the octets that did
 it in build/crash-*. Needs atheris (there are wheels for Linux on x86-64 alone); without it exit 3.
 
-10**6 inputs (`--runs 1000000 --seconds 1000`) took, on a busy core: request 19 s, certificate 123, mqtt 147, receipt 163,
-envelope 260, decoders about 760.
+10**6 inputs (`--runs 1000000 --seconds 1000`) took, on a busy core: request 19 s, certificate 123, mqtt 147, receipt
+163, envelope 260, decoders about 760.
 """
 
 import argparse
