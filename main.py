@@ -6,7 +6,10 @@ import gc
 gc.threshold(4096)
 
 import asyncio  # noqa: E402
+import os  # noqa: E402
 import sys  # noqa: E402
+
+os.chdir("/")  # this file was found in its slot (boot.py); what the hub keeps is in the root
 
 from firmware.board import chip, passing  # noqa: E402
 from firmware.board.light import Light  # noqa: E402
@@ -18,8 +21,7 @@ def joined():
     from firmware import parts
 
     found = parts.enrolled()
-    hub = parts.joined(*found) if found else None
-    return hub
+    return parts.joined(*found, globals().get("slot")) if found else None  # boot.py leaves the slot
 
 
 def main():
@@ -37,7 +39,18 @@ def main():
         asyncio.run(hub.run())
     except Exception as error:  # noqa: BLE001 - the supervisor: whatever it is, the hub starts anew
         sys.print_exception(error)
+        keep(error)
     chip.reset()
+
+
+def keep(error):
+    """Keep why the hub ended, if there is room for that."""
+    try:
+        from firmware.board import crash
+
+        crash.keep(error)
+    except MemoryError:
+        pass
 
 
 main()

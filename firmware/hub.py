@@ -106,6 +106,12 @@ class Hub:
         self.restart = ""  # why the hub starts over as soon as no visit is under way; no other begins then
         self.aes = parts.aes
         self._promises: "dict[str, int]" = {}
+        self._probation = None
+        if parts.slots is not None:
+            from firmware.probation import Probation
+
+            self._probation = Probation(self, parts.slots)
+        self.health.count("reset " + parts.reset_cause)
         self.radio.keep = self.listening.keep
         self.radio.may_pair = self.window_open
         if "worn" in self.journal.notes:
@@ -223,7 +229,9 @@ class Hub:
         return left
 
     def answered(self, answered: bool = True) -> None:
-        """Whether the platform proved in time that it is at the other end: new network settings wait for this."""
+        """Whether the platform proved in time that it is at the other end: new settings and updates wait for this."""
+        if answered and self._probation:
+            self._probation.answered()
         if self.trial_ends_ms is not None:
             from firmware import order_trial
 
@@ -258,8 +266,9 @@ class Hub:
             tended_ms = now_ms
             if self.trial_ends_ms is not None and now_ms > self.trial_ends_ms:
                 self.answered(False)
-            if self.restart and not self.listening.visiting:
-                await self._reboot(self.restart)
+            why = self.restart or (self._probation.tend(now_ms) if self._probation else "")
+            if why and not self.listening.visiting:
+                await self._reboot(why)
             await self.ticks.within(self.news.wait(), _TEND_MS)
 
     async def _reboot(self, reason: str) -> None:
@@ -290,4 +299,7 @@ class Hub:
     async def run(self) -> None:
         """Return never; what gets out of a loop ends the hub, and main.py starts it anew."""
         self.radio.start(self.ticks)
-        await asyncio.gather(self._tend(), self._watch_button(), self.listening.run(), self.delivery.run())
+        loops = [self._tend(), self._watch_button(), self.listening.run()]
+        if self._probation is None or not self._probation.recovering:
+            loops.append(self.delivery.run())
+        await asyncio.gather(*loops)

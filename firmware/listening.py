@@ -60,6 +60,7 @@ class Listening:
         self.kept = False  # something was, in this visit
         self.heard_ms = None  # when a listed device was last heard or visited
         self._scan_ends_ms = None  # when the present scan ends at the latest
+        self.scanned = False  # the radio has listened, and said so
         self._restarted = False  # the radio was, and no scan has ended by itself since
         self._air_ms = 0  # when anybody was last heard
         self._deaf_ms = 0  # the same, or when something was last done about it
@@ -125,6 +126,7 @@ class Listening:
             heard = await hub.radio.listen(wanted, limit_ms)
             if self._scan_ends_ms is not None:
                 self._scan_ends_ms, self._restarted = None, False
+                self.scanned = True
             if heard is not None and not hub.line_first():
                 await self._heard(*heard)
 

@@ -15,11 +15,14 @@ from firmware.journal.journal import Journal
 from firmware.timekeeping import BUILT_S, CLOCK_PLATFORM, Timekeeper
 from firmware.uplink.session import Session
 
+_RESETS = {1: "power", 2: "hard", 3: "watchdog", 4: "sleep", 5: "soft"}  # machine.*_RESET on the ESP32
+
 
 class Parts:
     """What the hub is made of."""
 
-    def __init__(self, settings, keys):
+    def __init__(self, settings, slot):
+        self.slots = None if slot is None else lambda: chip.slots(slot)
         self.ticks = Ticks()
         self.random_octets = chip.random_octets
         self.forget = passing.forget
@@ -40,7 +43,7 @@ class Parts:
         self.aes = chip.aes
         self.listed = devices.listed
         self.hub_id = chip.hub_id()
-        self.reset_cause = chip.reset_cause()
+        self.reset_cause = _RESETS.get(chip.reset_cause(), "other")
 
 
 def _floor_s(journal) -> int:
@@ -87,7 +90,7 @@ def _intern(entries) -> None:
             passing.forget()
 
 
-def joined(settings: dict, keys) -> Hub:
-    """The hub, ready to run."""
+def joined(settings: dict, keys, slot=None) -> Hub:
+    """The hub, ready to run. `slot`: which one the application runs from (boot.py); None: from the board's root."""
     _intern(settings["devices"])
-    return Hub(Parts(settings, keys), settings, keys)
+    return Hub(Parts(settings, slot), settings, keys)

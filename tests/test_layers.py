@@ -16,7 +16,9 @@ CHIP = {
 # Of these, what only the chip's room may touch. (asyncio and time are CPython's too.)
 CHIP_ONLY = CHIP - {"asyncio", "time", "select"}
 
-SERVING = ("firmware.config", "firmware.health", "firmware.indicator", "firmware.update")
+SERVING = (
+    "firmware.config", "firmware.health", "firmware.indicator", "firmware.probation", "firmware.update",
+)  # fmt: skip
 # What hub.py would be too long with: each joins stages for one purpose, and none knows hub.py.
 HANDS = (
     "firmware.delivery", "firmware.devices", "firmware.enrolling", "firmware.enrolment", "firmware.events",
@@ -41,7 +43,7 @@ MAY_IMPORT = {
     **{room: ("firmware.seal",) for room in SERVING},
     **{room: (*STAGES, *SERVING, *HANDS, "drivers") for room in HANDS},
     "firmware.hub": (*STAGES, *SERVING, *HANDS, "drivers"),
-    "firmware.board": (),
+    "firmware.board": ("boot",),
     "firmware.parts": ("drivers", "firmware"),
     "tools": ("drivers", "firmware", "tools"),
 }

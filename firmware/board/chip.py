@@ -42,6 +42,13 @@ def reset() -> None:
     machine.reset()
 
 
+def slots(running):
+    """What is known of the application's slots (boot.py), `running` being the one that runs."""
+    import boot
+
+    return boot.Slots(running)
+
+
 def watchdog(limit_ms: int):
     """Start the watchdog; the object's feed() is its only verb, and nothing stops it."""
     return machine.WDT(timeout=limit_ms)

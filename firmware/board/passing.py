@@ -13,10 +13,12 @@ _COLLECT_OCTETS = 65_536
 _COLLECT_LOADING_OCTETS = 16_384
 
 _PASSING = (
+    "boot",
     "drivers.",
     "firmware.ble.advert",
     "firmware.ble.visit",
     "firmware.board.atecc608",
+    "firmware.board.crash",
     "firmware.board.digits",
     "firmware.board.mqtt",
     "firmware.board.steps",
@@ -54,7 +56,7 @@ def forget() -> None:
     for name in loaded:
         folder, _, file = name.rpartition(".")
         del sys.modules[name]
-        if hasattr(sys.modules[folder], file):
+        if folder and hasattr(sys.modules[folder], file):
             delattr(sys.modules[folder], file)
     if loaded:
         gc.collect()

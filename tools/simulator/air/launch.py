@@ -48,11 +48,15 @@ def command(heap_octets: int) -> list[str]:
 
 
 def environment(
-    root: Path | None = None, program: Path | None = None, preempted: bool = False, cable: bool = False
+    root: Path | None = None,
+    program: Path | None = None,
+    preempted: bool = False,
+    cable: bool = False,
+    slots: bool = False,
 ) -> dict[str, str]:
     """What chip/_boot.py reads. `root`: the hub's root; without one, the image as it lies on the chip.
 
-    `cable`: the hub runs what its own file system holds, and its prompt listens.
+    `cable`: the hub runs what its own file system holds, and its prompt listens. `slots`: what its slots hold.
     """
     root = root or image.hub_root(bits())
     lib = library()
@@ -69,6 +73,8 @@ def environment(
         env["TWIN_CABLE"] = "friendly"
     if preempted:
         env["TWIN_PREEMPTED"] = "1"
+    if slots and program is None and not cable:
+        env["TWIN_SLOTS"] = "1"
     return env
 
 

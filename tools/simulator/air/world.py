@@ -103,7 +103,8 @@ class TwinHub(Hub):
 
     def start(self, root: Path | None = None, program: Path | None = None, cause: int = PWRON_RESET) -> None:
         """Give it power: boot.py and main.py of `root`, or one program."""
-        self.environment = launch.environment(root, program, self.preemption.probability > 0, self.on_cable)
+        slots = any(row.label == "app_a" for row in self.flash.table)
+        self.environment = launch.environment(root, program, self.preemption.probability > 0, self.on_cable, slots)
         self.on_result = None if program else self._on_stopped
         self.down.clear()
         self._begin(cause)

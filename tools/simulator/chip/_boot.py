@@ -1,5 +1,7 @@
 """Power-up of the twin: put the chip's modules in place, mount its flash, then run boot.py and main.py unchanged.
 
+With TWIN_SLOTS the application lies in slots on the flash, as boot.py has them, and the image gives boot.py alone.
+
 Started as `micropython -X heapsize=N _boot.py` with SEAM_FD and TWIN_* in the environment (air/launch.py sets them).
 With TWIN_PROGRAM that one file runs instead, and what it leaves in its global `result` goes back as text. With
 TWIN_CABLE the chip runs what its own file system holds, and its prompt listens on a serial line (simulator/board/).
@@ -71,6 +73,10 @@ def _mount_flash(own):
     import vfs
 
     host = vfs.VfsPosix("/")
+    if uos.getenv("TWIN_SLOTS"):  # boot.py is frozen, as in the release profile, and mounts it
+        vfs.umount("/")
+        vfs.mount(host, _HOST)
+        return
     partition = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")[0]
     if own:
         import _cached
@@ -172,14 +178,18 @@ def _main():
         _seam.call(_PROGRAM_RESULT, (error or ("" if result is None else str(result))).encode())
         raise SystemExit(1 if error else 0)
     error = None
+    slots = uos.getenv("TWIN_SLOTS")
     for name in ("boot.py", "main.py"):
+        path = _IMAGE + "/" + name
+        if slots and name == "boot.py":
+            path = _HOST + uos.getenv("TWIN_ROOT") + "/boot.py"  # it lies in the flash's root, or is frozen
+        elif slots:
+            path = os.getcwd() + "/main.py"
         try:
-            uos.stat(_IMAGE + "/" + name)
+            uos.stat(path)
         except OSError:
             continue
-        error = _run(_IMAGE + "/" + name, names)
-        if error:
-            break
+        error = _run(path, names)  # after an error in boot.py the chip goes on with main.py
     _seam.sample_heap()
     _seam.call(_PROGRAM_RESULT, (error or "main.py returned").encode())
     while True:  # the chip is at its prompt: Bluetooth goes on, the watchdog still bites

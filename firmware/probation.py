@@ -1,0 +1,53 @@
+"""Whether what runs may stay: an update proves itself or is undone (boot.py); what is kept shows that it works.
+
+Loaded on a board with slots alone.
+"""
+
+from micropython import const
+
+_TRIAL_MS = const(3_600_000)  # for the platform's answer: routers and brokers are down for minutes, seldom for hours
+_WORKED_MS = const(300_000)  # whoever works for so long did not fail at its start
+_RECOVERY_MS = const(600_000)  # readings are fetched and kept, and nothing is done that may be the trouble
+_RECOVERY_BOOTS = const(10)  # boot.py: both slots had their turn
+
+
+class Probation:
+    """`slots()` tells and changes what boot.py goes by, loaded for the moment."""
+
+    def __init__(self, hub, slots):
+        self._hub = hub
+        self._slots = slots
+        state = slots()
+        self._on_trial = state.on_trial
+        self.recovering = state.boots > _RECOVERY_BOOTS and state.boots & 1 == 1  # each second boot tries all of it
+        self._undone = state.undone != 0
+        self._works = self._answered = False
+        if self._undone:
+            hub.health.count("update undone")
+        if self.recovering:
+            hub.health.count("recovery")
+            hub.needs_help("recovery")
+
+    def tend(self, now_ms: int) -> str:
+        """Look after the time since the start; return why to start over, "" when there is no reason."""
+        if self.recovering:
+            return "recovery over" if now_ms >= _RECOVERY_MS else ""
+        if self._on_trial and self._answered and self._hub.listening.scanned:
+            self._on_trial = False
+            self._slots().proved()
+            self._hub.health.count("update kept")
+            self._hub.health.hurry()
+        if not self._works and now_ms >= _WORKED_MS:
+            self._works = True
+            self._slots().worked()
+        return "update not proved" if self._on_trial and now_ms >= _TRIAL_MS else ""
+
+    def answered(self) -> None:
+        """The platform answered with its MAC: network, TLS, broker, signature and clock work.
+
+        With the journal read at the start, and a scan that ended, this is all that an update must keep alive.
+        """
+        self._answered = True
+        if self._undone:
+            self._undone = False
+            self._slots().told()
