@@ -45,6 +45,9 @@ mutants: set-up ## break each protective line, and see which tests say so (ARGS=
 fuzz: set-up ## octets led by coverage, through whatever reads a stranger's (ARGS="--target mqtt --runs 1000000")
 	@.venv/bin/python -m tools.host.fuzz $(ARGS)
 
+updates: set-up ## an update cut at every KiB and inside every erase (ARGS="--every 4")
+	@.venv/bin/python -m tools.simulator.updates $(ARGS)
+
 kills: set-up ## kill -9 on the road to FUT, then of everything before it too, 500 times each (ARGS="--kills 50 --seed 7")
 	@.venv/bin/python -m tools.backend.fut.kills $(ARGS)
 	@.venv/bin/python -m tools.simulator.fleet.kills $(ARGS)
@@ -64,4 +67,4 @@ bench-xtensa: set-up ## Xtensa instructions of a signature, counted in QEMU
 set-up:
 	@$(call SET_UP)
 
-.PHONY: help deps demo picture test check audit fuzz kills size bench soak bench-xtensa set-up
+.PHONY: help deps demo picture test check campaign mutants audit fuzz updates kills size bench soak bench-xtensa set-up

@@ -196,7 +196,8 @@ class Delivery:
         if not hub.keeps(hub.journal.receipt, answer):
             return  # the platform answers a repeat again
         hub.answered()
-        hub.journal.upgrade()  # this firmware works from end to end: it is here to stay
+        if hub.stays():
+            hub.journal.upgrade()
         self._deliveries.answered(answer.sequence)
         if answer.status:
             hub.needs_help("held")

@@ -110,7 +110,7 @@ class Hub:
         if parts.slots is not None:
             from firmware.probation import Probation
 
-            self._probation = Probation(self, parts.slots)
+            self._probation = Probation(self, parts.slots, parts.retire_spare)
         self.health.count("reset " + parts.reset_cause)
         self.radio.keep = self.listening.keep
         self.radio.may_pair = self.window_open
@@ -242,6 +242,10 @@ class Hub:
         from firmware import rotation
 
         return rotation.old_key(kid)
+
+    def stays(self) -> bool:
+        """Whether this firmware works from end to end, and none that is older will be asked for."""
+        return self._probation is None or self._probation.stays()
 
     def promise(self, name: str, within_ms: int) -> None:
         """This loop will be heard of again within this time; else the watchdog bites."""

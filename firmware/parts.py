@@ -23,6 +23,7 @@ class Parts:
 
     def __init__(self, settings, slot):
         self.slots = None if slot is None else lambda: chip.slots(slot)
+        self.retire_spare = lambda: chip.retire_spare(slot)
         self.ticks = Ticks()
         self.random_octets = chip.random_octets
         self.forget = passing.forget

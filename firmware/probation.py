@@ -12,11 +12,12 @@ _RECOVERY_BOOTS = const(10)  # boot.py: both slots had their turn
 
 
 class Probation:
-    """`slots()` tells and changes what boot.py goes by, loaded for the moment."""
+    """`slots()` is what boot.py goes by, loaded for the moment; `retire_spare()` lets nobody start the other slot."""
 
-    def __init__(self, hub, slots):
+    def __init__(self, hub, slots, retire_spare):
         self._hub = hub
         self._slots = slots
+        self._retire_spare = retire_spare
         state = slots()
         self._on_trial = state.on_trial
         self.recovering = state.boots > _RECOVERY_BOOTS and state.boots & 1 == 1  # each second boot tries all of it
@@ -51,3 +52,14 @@ class Probation:
         if self._undone:
             self._undone = False
             self._slots().told()
+
+    def stays(self) -> bool:
+        """Whether this firmware stays. The other slot's may not read a journal of a newer format: it goes first."""
+        if self._on_trial or self.recovering:
+            return False
+        if self._hub.journal.outdated:
+            try:
+                self._retire_spare()
+            except OSError:
+                return False
+        return True

@@ -49,6 +49,13 @@ def slots(running):
     return boot.Slots(running)
 
 
+def retire_spare(running) -> None:
+    """Let nobody start what lies in the slot that does not run."""
+    from firmware.board import spare
+
+    spare.retire(slots(running).spare)
+
+
 def watchdog(limit_ms: int):
     """Start the watchdog; the object's feed() is its only verb, and nothing stops it."""
     return machine.WDT(timeout=limit_ms)

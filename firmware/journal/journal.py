@@ -72,6 +72,11 @@ class Journal(Known):
             return self.upkeep().capture_step()
         return False
 
+    @property
+    def outdated(self):
+        """Whether an older firmware's format is still written, for it might have to come back."""
+        return self.sectors.version != VERSION
+
     def upgrade(self):
         """This firmware works, and stays: from now on sectors are prepared in its own version (FORMAT.md 7)."""
         self.sectors.version = VERSION

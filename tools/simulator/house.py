@@ -171,7 +171,7 @@ class House:
             if broker is not None
             else EmbeddedBroker(self.net, self.authority.broker(BROKER_NAME), self.authority)
         )
-        self.database = str(Path(self._folder.name) / "platform.sqlite")
+        self.database = str(self.folder / "platform.sqlite")
         self.store = Store(self.database)
         self.keyring = keyring or make_platform_keys(random_octets=ca.seeded(seed, "platform"))
         self.operator = Operator.make(random_octets=ca.seeded(seed, "operator"))
@@ -235,9 +235,18 @@ class House:
 
     async def run_on_hub(self, program: str) -> str:
         """Run a program on the hub and return what it left in `result`."""
-        path = Path(self._folder.name) / "program.py"
+        return await self.world.run_program(self.hub, self.program_file(program))
+
+    def program_file(self, program: str) -> Path:
+        """A program where the hub can run it."""
+        path = self.folder / "program.py"
         path.write_text(program)
-        return await self.world.run_program(self.hub, path)
+        return path
+
+    @property
+    def folder(self) -> Path:
+        """What lies here goes with the house."""
+        return Path(self._folder.name)
 
     def power_on(self) -> None:
         """Put the plug in."""

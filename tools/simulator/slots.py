@@ -1,6 +1,10 @@
 """A hub whose application lies in slots on its flash (boot.py), as on a provisioned board."""
 
+import functools
+
 from tools.simulator.air.flash import DATA, TABLE, PartitionRow
+from tools.simulator.house import CONNECTED_S, CUFF, PAIRED_S, House
+from tools.simulator.nor import Nor
 
 SLOT_SECTORS = 256  # 1 MiB: the application and aioble are some 110 files, and LittleFS gives each whole sectors
 SLOTS = (
@@ -45,3 +49,57 @@ def fill(label: str) -> str:
 def keep(slot: int) -> str:
     """The program that makes a slot the hub's."""
     return _KEEP.format(slot=slot)
+
+
+@functools.cache
+def image() -> bytes:
+    """The cells of a slot with this firmware: the same for each, so they are made once."""
+    with House(1, (), hub={"table": SLOTS_TABLE}) as blank:
+
+        async def filled() -> None:
+            await blank.start()
+            await blank.run_on_hub(fill("app_a"))
+
+        blank.world.run(filled())
+        return bytes(blank.hub.flash.cells["app_a"].image())
+
+
+def house(spare: bool = True) -> House:
+    """A house whose hub runs from slot a and has paired its cuff; in slot b lies the same (`spare`), or nothing.
+
+    What ends the hub's program is not the end of the world there.
+    """
+    made = House(1, (CUFF,), hub={"table": SLOTS_TABLE})
+    for label in ("app_a", "app_b")[: 2 if spare else 1]:
+        made.hub.flash.cells[label] = Nor(SLOT_SECTORS, image=image())
+
+    async def ready() -> None:
+        await made.start()
+        await made.enrol()
+        await made.run_on_hub(keep(0))
+        await connected(made)
+        made.press_button()
+        await made.pair(made.devices[0], PAIRED_S)
+
+    made.network(True)
+    made.world.run(ready())
+    made.world.crash_fails = False
+    return made
+
+
+def reports(made: House) -> int:
+    """How many health reports the platform has answered."""
+    return len([arrival for arrival in made.platform.named("health") if arrival.answer])
+
+
+async def connected(made: House, limit_s: float = CONNECTED_S) -> None:
+    """Give power, and wait for a report: the broker takes its time to see that a hub is gone."""
+    before = reports(made)
+    made.power_on()
+    await made.until(lambda: reports(made) > before, limit_s, "the hub reaches its platform")
+
+
+def state(made: House) -> dict[str, int]:
+    """What boot.py goes by."""
+    kept, trial, undone, _, low, high = made.hub.flash.nvs.get(b"telehub\0boot\0", b"b" + bytes(6))[1:]
+    return {"kept": kept, "trial": trial, "undone": undone, "boots": low | high << 8}

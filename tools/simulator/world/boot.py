@@ -53,7 +53,7 @@ class Boot:
         self.button = Button()
         self.listed = listed
         self.hub_id = world.identity.keys.hub_id
-        self.slots = None  # one application, in the board's root
+        self.slots = self.retire_spare = None  # one application, in the board's root
         return Hub(self, settings, world.identity.keys)
 
     def aes(self, key: bytes):
