@@ -22,11 +22,11 @@ _P256_TABLE = p256_table.NAME
 
 # On hubs that have one.
 _SECURE_ELEMENT = "firmware/board/atecc608"
-# What no reading travels by: orders, pairing by digits, the log of what is done to a hub, its keys and requests for
-# certificates: read from flash for their moments, as drivers are, and told apart as those are.
+# What no reading travels by: orders, updates, the log of what is done to a hub, its requests for certificates. Read from
+# flash for their moments, as drivers are, and told apart as those are.
 _SERVICE = (
-    "firmware/board/digits", "firmware/enrolling", "firmware/events", "firmware/order", "firmware/rotation",
-    "firmware/seal/csr", "firmware/uplink/order",
+    "firmware/board/crash", "firmware/board/spare", "firmware/events", "firmware/order", "firmware/seal/csr",
+    "firmware/seal/verify1", "firmware/update", "firmware/uplink/order",
 )  # fmt: skip
 
 _EVERY_HUB = (
