@@ -17,9 +17,11 @@ from firmware.seal.reader import Reader
 from firmware.seal.verify1 import open_sign1
 
 MANIFEST = const(65006)  # its content type
+BOARD = "esp32s3"
 MANIFEST_OCTETS_MAX = const(256)
 FOLDER = "/new"  # where the spare slot is mounted meanwhile
 _VERSION = const(1)
+_SIGN1_TAG = const(18)
 _TEXT_OCTETS_MAX = const(32)
 _UPDATE_OCTETS_MAX = const(786_432)  # three quarters of a slot: LittleFS gives each file whole sectors
 _INDEX_OCTETS_MAX = const(32_768)
@@ -79,13 +81,29 @@ def _manifest(reader, board: str) -> Manifest:
     return Manifest(version, sequence, journal, octets, index_octets, index)
 
 
-def kept_manifest() -> bytes:
-    """The manifest of what lies in the mounted slot; b"" when there is none."""
+def kept_manifest(path: str = _KEPT_MANIFEST) -> bytes:
+    """The manifest of what lies in a mounted slot; b"" when there is none."""
     try:
-        with open(_KEPT_MANIFEST, "rb") as file:
+        with open(path, "rb") as file:
             return file.read(MANIFEST_OCTETS_MAX + 1)
     except OSError:
         return b""
+
+
+def running_sequence() -> int:
+    """The sequence of the release that runs; 0 for one that came over a cable without a manifest.
+
+    It was checked before it could be started.
+    """
+    reader = Reader(kept_manifest("/app/manifest"))
+    try:
+        reader.tag(_SIGN1_TAG)
+        reader.array(4)
+        reader.bytes(1, MANIFEST_OCTETS_MAX)
+        reader.map(0)
+        return _manifest(Reader(reader.bytes(1, MANIFEST_OCTETS_MAX)), BOARD).sequence
+    except PeerError:
+        return 0
 
 
 def begin(spare, label: str, manifest: Manifest, octets: bytes) -> "Update":

@@ -31,6 +31,7 @@ COMMANDS = {
     "label": ("tools.technician.label", "command"),
     "doctor": ("tools.technician.doctor", "command"),
     "reset": ("tools.technician.reset", "command"),
+    "update": ("tools.technician.update", "command"),
     "devices": ("tools.technician.devices", "command"),
     "size": ("tools.host.size", "command"),
 }

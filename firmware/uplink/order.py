@@ -6,8 +6,8 @@ Nothing in it is looked at before its signature held. PeerError("order: <reason>
 from micropython import const
 
 from firmware.contracts import PeerError
-from firmware.seal.cose import KID_OCTETS, PROTECTED_OCTETS_MAX, sig_structure_hash
 from firmware.seal.reader import Reader
+from firmware.seal.verify1 import open_sign1
 
 ORDER = const(65004)  # its content type
 # With MQTT's topic (35 octets) it is within the longest packet that a hub takes (packets.py).
@@ -15,8 +15,6 @@ ORDER_OCTETS_MAX = const(900)
 NUMBER_MAX = const(0x3FFFFFFF)
 _TIME_MAX_S = 1 << 40
 
-_ES256 = -7
-_SIGN1_TAG = const(18)
 _ENCRYPT0_TAG = const(16)
 _A256CTR = -65532  # RFC 9459, 4.1
 _VERSION = const(1)
@@ -39,48 +37,10 @@ class Order:
 def open_order(octets, operator, hub) -> Order:
     """Authenticate an order by the operator's public point; PeerError says what it is not."""
     try:
-        return _order(Reader(_authentic(octets, operator)), hub)
+        return _order(Reader(open_sign1(octets, operator, ORDER, ORDER_OCTETS_MAX)), hub)
     except PeerError as error:
         reason = error.args[0]
         raise PeerError("order: " + ("malformed" if reason == "cbor" else reason))
-
-
-def _authentic(octets, operator):
-    """The payload, once the operator's signature over it held."""
-    from firmware.seal import p256
-
-    if len(octets) > ORDER_OCTETS_MAX:
-        raise PeerError("oversize")
-    reader = Reader(octets)
-    reader.tag(_SIGN1_TAG)
-    if reader.array(4) != 4:
-        raise PeerError("malformed")
-    header = reader.bytes(1, PROTECTED_OCTETS_MAX)
-    if reader.map(0):
-        raise PeerError("malformed")
-    payload = reader.bytes(1, ORDER_OCTETS_MAX)
-    signature = reader.bytes(64, 64)
-    reader.end()
-    fields = Reader(header)
-    if fields.map(3) != 3:
-        raise PeerError("malformed")
-    fields.key(1)
-    if fields.int() != _ES256:
-        raise PeerError("algorithm")
-    fields.key(3)
-    if fields.uint() != ORDER:
-        raise PeerError("content type")
-    fields.key(4)
-    named = fields.bytes(KID_OCTETS, KID_OCTETS)
-    fields.end()
-    try:
-        if bytes(named) != p256.key_id(operator):
-            raise PeerError("foreign key")
-        if not p256.verify(operator, sig_structure_hash(header, payload), bytes(signature)):
-            raise PeerError("signature")
-    except ValueError:
-        raise PeerError("signature")  # r or s out of range
-    return payload
 
 
 def _order(reader, hub):

@@ -22,15 +22,15 @@ _P256_TABLE = p256_table.NAME
 
 # On hubs that have one.
 _SECURE_ELEMENT = "firmware/board/atecc608"
-# What no reading travels by: orders, updates, the log of what is done to a hub, its requests for certificates. Read from
-# flash for their moments, as drivers are, and told apart as those are.
+# What no reading travels by: slots, updates, orders, the log of what is done to a hub, requests for certificates.
+# Read from flash for their moments, as drivers are, and told apart as those are.
 _SERVICE = (
-    "firmware/board/crash", "firmware/board/spare", "firmware/events", "firmware/order", "firmware/seal/csr",
-    "firmware/seal/verify1", "firmware/update", "firmware/uplink/order",
+    "boot", "firmware/board/crash", "firmware/board/digits", "firmware/board/spare", "firmware/events", "firmware/order", "firmware/probation",
+    "firmware/seal/csr", "firmware/seal/verify1", "firmware/update", "firmware/uplink/order",
 )  # fmt: skip
 
 _EVERY_HUB = (
-    "__init__", "formats", "device_information", "blood_pressure", "weight_scale", "pulse_oximeter", "nonin",
+    "__init__", "formats", "device_information", "blood_pressure", "weight_scale", "pulse_oximeter",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
     programme.json          {"format":1,"name","serial_prefix","gtin"}: what labels say
     ca.pem, ca.key          the authority; without ca.key another one signs (requests/ out, certificates/ in)
     operator-public.jwk, operator.key  who may give orders to these hubs
+    release.jwk             whose releases they take (its private half is kept where releases are signed, not here)
     platform-receipt.jwk    the platform's receipt key; hubs/ one file per registered hub (tools/backend/keys.py)
     settings.json           what each hub is told, but for its devices: wifi, broker, zone, time, pins
     ledger.sqlite           which chip is which hub (ledger.py)
@@ -72,6 +73,7 @@ class Programme:
     authority_der: bytes
     authority: ca.Authority | None
     operator_point: bytes
+    release_point: bytes | None  # whose releases the hubs take; None: they take none
     keyring: Keyring
     settings: dict = field(repr=False)
 
@@ -115,7 +117,7 @@ def open_folder(folder: Path, passphrase: str | None = None, unlock: bool = True
     operator = _json(folder / "operator-public.jwk")
     return Programme(
         folder, about, certificate.public_bytes(ca.serialization.Encoding.DER), authority,
-        _point(operator, folder), keyring, _json(folder / "settings.json"),
+        _point(operator, folder / "operator-public.jwk"), _release_point(folder), keyring, _json(folder / "settings.json"),
     )  # fmt: skip
 
 
@@ -180,11 +182,16 @@ def _about(fields: dict, where: str) -> About:
         raise WrongUse(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def _point(jwk: dict, folder: Path) -> bytes:
+def _point(jwk: dict, path: Path) -> bytes:
     try:
         return jwk_point(jwk)
     except KeyProblem as problem:
-        raise CommandError(f"{folder / 'operator.jwk'}: {problem}") from None
+        raise CommandError(f"{path}: {problem}") from None
+
+
+def _release_point(folder: Path) -> bytes | None:
+    path = folder / "release.jwk"
+    return _point(_json(path), path) if path.exists() else None
 
 
 def _octets(path: Path) -> bytes:

@@ -100,6 +100,7 @@ def settings_of(programme: Programme, row: Row, devices: list[Any]) -> dict[str,
         "devices": devices,
         "operator": {"key": programme.operator_point.hex()},
         "setup_code": row.setup_code,
+        **({"release": {"key": programme.release_point.hex()}} if programme.release_point else {}),
     }
 
 

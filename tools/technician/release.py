@@ -1,6 +1,16 @@
-"""A release: the image as an update's octets, and the manifest that the release key signs (seal/FORMAT.md)."""
+"""A release: the image as an update's octets, and the manifest that the release key signs (seal/FORMAT.md).
 
+    python -m tools.technician.release key FOLDER            # release.key, locked with a passphrase, and release.jwk
+    python -m tools.technician.release make FOLDER --sequence 2 --version 1.1.0 --out telehub-1.1.0.release
+
+The key belongs on a machine that builds nothing; release.jwk goes into each programme before its hubs are made.
+"""
+
+import argparse
 import hashlib
+import json
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +19,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from tools.backend.keys import kid_of, point_of
+from firmware.journal.frame import OLDEST, VERSION
+from tools.backend.keys import kid_of, point_of, public_jwk
+from tools.host import compile as build
+from tools.host import image, library
+from tools.host.output import CommandError, MissingPart, WrongUse
+from tools.technician import ca
+from tools.technician import programme as programmes
 
 MANIFEST = 65006
 BOARD = "esp32s3"
@@ -76,3 +92,54 @@ def signed(key: ec.EllipticCurvePrivateKey, payload: bytes) -> bytes:
     r, s = decode_dss_signature(key.sign(signed, ec.ECDSA(hashes.SHA256())))
     signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
     return cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, signature]), canonical=True)
+
+
+def chip_files() -> dict[str, bytes]:
+    """The files of a slot on the chip."""
+    build.image(architecture=build.CHIP_ARCHITECTURE)
+    root = build.folder(build.CHIP_ARCHITECTURE)
+    files = files_of(root, image.hub_library(library.real()))
+    return {**files, **{name: (build.ROOT / name).read_bytes() for name in ("boot.py", "main.py")}}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make a release key, or a release."""
+    parser = argparse.ArgumentParser(description="Releases")
+    commands = parser.add_subparsers(dest="command", required=True)
+    key = commands.add_parser("key", help="make a release key")
+    key.add_argument("folder", type=Path)
+    make = commands.add_parser("make", help="sign what is checked out here as a release")
+    make.add_argument("folder", type=Path)
+    make.add_argument("--sequence", type=int, required=True)
+    make.add_argument("--version", required=True)
+    make.add_argument("--out", type=Path, required=True)
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "key":
+            return _make_key(chosen.folder)
+        locked = chosen.folder / "release.key"
+        signer = ca.load_key(locked, programmes.ask_passphrase(chosen.folder))
+        made = release(chip_files(), signer, chosen.version, chosen.sequence, (OLDEST, VERSION))
+    except (CommandError, MissingPart, WrongUse, OSError, ValueError, TypeError) as error:
+        print(f"release: {error}", file=sys.stderr)
+        return 2
+    chosen.out.write_bytes(made.package())
+    print(f"{chosen.out}: release {chosen.version}, sequence {chosen.sequence}, {len(made.octets)} octets")
+    return 0
+
+
+def _make_key(folder: Path) -> int:
+    if (folder / "release.key").exists():
+        print(f"release: {folder / 'release.key'} is there; hubs know it, and it is never replaced", file=sys.stderr)
+        return 2
+    passphrase = programmes.ask_passphrase(folder, new=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    key = ca.new_key(os.urandom)
+    ca.write_secret(folder / "release.key", ca.encrypted_pem(key, passphrase))
+    (folder / "release.jwk").write_text(json.dumps(public_jwk(point_of(key.public_key()))) + "\n")
+    print(f"{folder / 'release.jwk'}: put it into each programme's folder before its hubs are made")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
