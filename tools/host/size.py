@@ -25,8 +25,9 @@ _SECURE_ELEMENT = "firmware/board/atecc608"
 # What no reading travels by: slots, updates, orders, the log of what is done to a hub, requests for certificates.
 # Read from flash for their moments, as drivers are, and told apart as those are.
 _SERVICE = (
-    "boot", "firmware/board/crash", "firmware/board/digits", "firmware/board/spare", "firmware/events", "firmware/order", "firmware/probation",
-    "firmware/seal/csr", "firmware/seal/verify1", "firmware/update", "firmware/uplink/order",
+    "boot", "firmware/board/crash", "firmware/board/digits", "firmware/board/spare", "firmware/enrolling",
+    "firmware/events", "firmware/order", "firmware/probation", "firmware/rotation", "firmware/seal/csr",
+    "firmware/seal/verify1", "firmware/update", "firmware/uplink/order",
 )  # fmt: skip
 
 _EVERY_HUB = (

@@ -117,7 +117,8 @@ def open_folder(folder: Path, passphrase: str | None = None, unlock: bool = True
     operator = _json(folder / "operator-public.jwk")
     return Programme(
         folder, about, certificate.public_bytes(ca.serialization.Encoding.DER), authority,
-        _point(operator, folder / "operator-public.jwk"), _release_point(folder), keyring, _json(folder / "settings.json"),
+        _point(operator, folder / "operator-public.jwk"), _release_point(folder), keyring,
+        _json(folder / "settings.json"),
     )  # fmt: skip
 
 
