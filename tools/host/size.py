@@ -31,7 +31,7 @@ _SERVICE = (
 )  # fmt: skip
 
 _EVERY_HUB = (
-    "__init__", "formats", "device_information", "blood_pressure", "weight_scale", "pulse_oximeter",
+    "__init__", "formats", "device_information", "blood_pressure", "weight_scale", "pulse_oximeter", "nonin",
 )  # fmt: skip
 
 
