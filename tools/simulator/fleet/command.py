@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from tools.backend import completeness
 from tools.backend.keys import Keyring, make_platform_keys
+from tools.backend.servers.ending import told_to_end
 from tools.backend.servers.ports import LOOPBACK
 from tools.backend.store import Store
 from tools.host.figures import Figure
@@ -59,8 +61,10 @@ def command(
     output = Output(as_json)
     run = Run(hubs, days, min(connections, hubs), peak, outage, workers)
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="telehub-fleet-") as name, stage.Databases(database, Path(name)) as stores:
-        folder = Path(name)
+    with ExitStack() as stack:
+        stack.enter_context(told_to_end())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="telehub-fleet-")))
+        stores = stack.enter_context(stage.Databases(database, folder))
         keyring = make_platform_keys(folder / "keys")
         output.log(f"sealing {hubs * days * READINGS_A_DAY} envelopes of {hubs} hubs …")
         sealed = Sealed.write(folder / "envelopes", hubs, days, seed)

@@ -16,6 +16,7 @@ from tools.backend.fut.kills import compare
 from tools.backend.fut.ledger import CONFIRMED, Ledger
 from tools.backend.fut.standin.kept import Kept
 from tools.backend.keys import make_platform_keys
+from tools.backend.servers.ending import told_to_end
 from tools.backend.servers.ports import LOOPBACK, free_port
 from tools.backend.store import Store
 from tools.simulator.fleet import load, stage
@@ -39,7 +40,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     _SPAWN.set_forkserver_preload(["tools.simulator.fleet.kills.victims"])
-    with tempfile.TemporaryDirectory(prefix="telehub-kills-") as folder:
+    with told_to_end(), tempfile.TemporaryDirectory(prefix="telehub-kills-") as folder:
         told = Campaign(Path(folder), given.seed, given.kills).run()
     print(json.dumps({"summary": "kills of everything", "seed": given.seed, **told}))
     return 0 if told["ok"] else 1
