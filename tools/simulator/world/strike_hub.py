@@ -78,6 +78,7 @@ def _worn(world: "World", facts: Facts) -> None:
     if not world.holds_only_copy(start, start + world.cells.sector_octets):
         world.cells.ruin(sector)
         world.harm("flash")
+        world.harm("sector")
         world.injected("flash_worn")
 
 
