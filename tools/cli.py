@@ -29,6 +29,7 @@ COMMANDS = {
     "flash": ("tools.technician.flash", "command"),
     "provision": ("tools.technician.provision", "command"),
     "label": ("tools.technician.label", "command"),
+    "order": ("tools.technician.ordering", "command"),
     "doctor": ("tools.technician.doctor", "command"),
     "reset": ("tools.technician.reset", "command"),
     "update": ("tools.technician.update", "command"),

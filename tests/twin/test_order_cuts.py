@@ -1,4 +1,4 @@
-"""P10, P2: the plug is pulled inside every write of an order: its number never goes back, and its effect is whole or none."""
+"""P10: the plug is pulled in every write of an order: its number never goes back, its effect is whole or none."""
 
 import pytest
 

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from tests.twin import homes, ordering
+from tools.backend.keys import load_point
+from tools.inspect.order import decode_order
 from tools.simulator.air.world import HubStopped
 from tools.simulator.devices import readings
-from tools.simulator.house import CUFF, DELIVERED_S, PAIRED_S, SCALE
+from tools.simulator.house import CUFF, DELIVERED_S, HUB, PAIRED_S, SCALE
 
 pytestmark = [pytest.mark.needs("micropython32", "library"), pytest.mark.promise("P10")]
 
@@ -214,3 +216,22 @@ def test_a_reset_hub_is_nobodys_and_takes_no_reading_with_it_unless_told_so(home
     assert house.world.run(house.run_on_hub("import os\nresult = ' '.join(os.listdir('hub'))")) == ""
     assert house.journal().next_capture == 1
     assert len(homes.stored(house)) == 1
+
+
+def test_a_hub_that_was_away_gets_its_orders_one_after_the_other(home):
+    house = home(CUFF, paired=False)
+    queue = house.platform.orders
+
+    async def story():
+        house.power_off()
+        for number, arguments in ((1, {"rule": EASTERN}), (2, {"rule": "no zone"}), (3, {"rule": "UTC0"})):
+            octets = house.order(number, "zone", **arguments)
+            order = decode_order(octets, lambda kid: load_point(house.operator.point))
+            queue.add(order, octets, int(house.time()))
+        await asyncio.sleep(60)
+        house.power_on()
+        assert await ordering.outcome(house, 3, 900) == ("done", "")
+        assert (await ordering.settings(house))["zone"] == "UTC0"
+
+    house.world.run(story())
+    assert [one["result"] for one in queue.of(HUB)] == ["done", "bad argument", "done"]

@@ -23,7 +23,7 @@ def counted(report):
 def test_what_is_not_the_operators_order_for_this_hub_changes_nothing_and_is_told(home):
     house = home(CUFF, paired=False)
     to = Recipient(HUB, house.enrolled.agreement_point)
-    impostor = Operator.make(random_octets=ca.seeded(1, "impostor"))
+    impostor = Operator(ca.new_key(ca.seeded(1, "impostor")))
     later = int(house.time()) + 7200
     good = house.order(5, "zone", rule=EASTERN)
     flipped = bytearray(house.order(6, "zone", rule="UTC0"))

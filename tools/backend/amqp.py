@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pika
 import pika.exceptions
 
-from tools.backend.desks import HEALTH, LETTERS_PER_COMMIT_MAX, RECEIPT, UP, Desks, Labelled, label
+from tools.backend.desks import HEALTH, LETTERS_PER_COMMIT_MAX, ORDER, RECEIPT, UP, Desks, Labelled, label
 from tools.backend.health import HealthDesk
 from tools.backend.receiver import Receiver
 
@@ -80,6 +80,8 @@ class QueueService:
                 connection.process_data_events(time_limit=0 if self._waiting else _LOOK_S)
                 if self._waiting:
                     self._answer(channel, stop)
+                else:
+                    self._order(channel, set())
         finally:
             with suppress(pika.exceptions.AMQPError, OSError):
                 connection.close()
@@ -97,11 +99,17 @@ class QueueService:
         answers = self._desks.take(letters)
         for hub, octets in answers:
             channel.basic_publish(EXCHANGE, f"telehub.1.{hub}.{RECEIPT}", octets)
+        self._order(channel, {hub for hub, word, _ in letters if word == HEALTH})
         if self._desks.away:  # nothing is lost by a repeat; wait, and let any worker try
             stop.wait(_BACKOFF_S_MIN)
             channel.basic_nack(now[-1][0], multiple=True, requeue=True)
         else:
             channel.basic_ack(now[-1][0], multiple=True)
+
+    def _order(self, channel: Any, reported: set[str]) -> None:
+        """Send what waits for hubs that are there now."""
+        for hub, octets in self._desks.orders(reported):
+            channel.basic_publish(EXCHANGE, f"telehub.1.{hub}.{ORDER}", octets)
 
 
 def _declare(channel: Any) -> None:

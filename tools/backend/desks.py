@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
@@ -11,7 +11,7 @@ from tools.backend.health import HealthDesk
 from tools.backend.keys import is_hub_name
 from tools.backend.receiver import Receiver
 
-UP, HEALTH, RECEIPT = "up", "health", "receipt"  # a topic's last word: telehub/1/<hub>/<word>
+UP, HEALTH, RECEIPT, ORDER = "up", "health", "receipt", "order"  # a topic's last word: telehub/1/<hub>/<word>
 
 # One commit for what has queued up: an fsync costs as much as five signature checks. More would only add to
 # the first one's wait for its receipt.
@@ -45,6 +45,7 @@ class Desks:
     ) -> None:  # fmt: skip
         self._receiver, self._health = receiver, health
         self._log, self._now_ms = log, now_ms
+        self._ordered: dict[str, int] = {}  # the order that was sent last to each hub that one waits for
         self.away = False  # whether the database could not be asked: then the letters may come again
 
     def take(self, letters: Sequence[Labelled]) -> list[Letter]:
@@ -55,6 +56,15 @@ class Desks:
         answers = self._answers(up, lambda some: self._receiver.handle_many(some, now_ms // 1000))
         answers += self._answers(told, lambda some: self._health.handle_many(some, now_ms))
         return [(hub, octets) for (hub, _), octets in zip((*up, *told), answers, strict=True) if octets is not None]
+
+    def orders(self, reported: Collection[str]) -> list[Letter]:
+        """What waits for hubs: for those that just reported, and what is new since the last look."""
+        due: list[tuple[str, int, bytes]] = []
+        with self._going_on("orders"):
+            due = self._health.orders.due(self._now_ms() // 1000)
+        new = [(hub, octets) for hub, number, octets in due if hub in reported or self._ordered.get(hub) != number]
+        self._ordered = {hub: number for hub, number, _ in due}
+        return new
 
     def _answers(
         self, letters: list[Letter], desk: Callable[[list[Letter]], list[bytes | None]]

@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 from tools.backend.keys import HubKeys, KeyProblem, Keyring, kid_of
 from tools.backend.letters import NUMBER_MAX
+from tools.backend.orders import OrderQueue
 from tools.backend.receipt import make_time_answer
 from tools.backend.store import Store
 from tools.inspect.cose import BadMessage
@@ -24,6 +25,7 @@ class HealthDesk:
 
     def __init__(self, store: Store, keyring: Keyring) -> None:
         self.store = store
+        self.orders = OrderQueue(store)
         self.keyring = keyring
 
     def handle(self, hub: str, octets: bytes, now_ms: int) -> bytes | None:
@@ -66,6 +68,8 @@ class HealthDesk:
             report = understood
             self.store.reported(hub, report.chain, report.sequence, report.capture, now_s)
             self.store.keep_health(hub, bytes(octets), _content(report), now_s)
+            if report.order is not None:
+                self.orders.told(hub, **report.order)
         else:
             self.store.count(hub, 0, 1)
 

@@ -123,3 +123,10 @@ AUDIT = Table(
     _number("at_s"), _text("who"), _text("action"), _text("subject"), _text("detail"), _text("previous"),
     _text("hash"),
 )  # fmt: skip
+
+# Orders that were signed for hubs; `result` is empty until a hub's report tells it.
+ORDER = Table(
+    "hub_order", TABLES, Column("hub", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False), Column("octets", LargeBinary, nullable=False),
+    _number("made_s"), _number("expires_s"), _text("action"), _text("result"), _text("detail"),
+)  # fmt: skip

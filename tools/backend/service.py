@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 
-from tools.backend.desks import HEALTH, LETTERS_PER_COMMIT_MAX, RECEIPT, UP, Desks, Labelled, label
+from tools.backend.desks import HEALTH, LETTERS_PER_COMMIT_MAX, ORDER, RECEIPT, UP, Desks, Labelled, label
 from tools.backend.health import HealthDesk
 from tools.backend.receiver import Receiver
 
@@ -27,6 +27,7 @@ _SHARED = "$share/telehub/"
 # What may wait in memory: 2 MiB of full envelopes. What a broker sends beyond is dropped, and the hubs send
 # it again.
 _LETTERS_WAITING_MAX = 1024
+_ORDERS_EVERY_S = 1.0
 _PUBLISH_S_MAX = 10
 _BACKOFF_S_MIN, _BACKOFF_S_MAX = 1.0, 60.0  # a hub tries at least every ten minutes: a minute late is not late
 
@@ -83,6 +84,7 @@ class Service:
         self.desks = Desks(receiver, health, log=log, now_ms=now_ms)
         self._log = log
         self._worker = worker
+        self._busy = asyncio.Lock()  # the store takes one call at a time
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -115,19 +117,39 @@ class Service:
                 await client.subscribe(f"{_SHARED if self._worker else ''}telehub/1/+/{last}", qos=_QOS)
             self._log(f"broker {self.host}:{self.port}: connected")
             messages = aiter(client.messages)
-            while True:
-                letters = [await anext(messages)]
-                while len(letters) < LETTERS_PER_COMMIT_MAX and len(client.messages):
-                    letters.append(await anext(messages))
-                await self._answer(client, letters)
+            looking = asyncio.create_task(self._look(client))
+            try:
+                while True:
+                    letters = [await anext(messages)]
+                    while len(letters) < LETTERS_PER_COMMIT_MAX and len(client.messages):
+                        letters.append(await anext(messages))
+                    await self._answer(client, letters)
+            finally:
+                looking.cancel()
 
     async def _answer(self, client: aiomqtt.Client, letters: Sequence[aiomqtt.Message]) -> None:
         # In a thread, so that pings and pages go on during an fsync; shielded, so that a stop does not tear
         # the store's connection away under it.
-        answers = await asyncio.shield(asyncio.to_thread(self.desks.take, _letters(letters)))
+        labelled = _letters(letters)
+        async with self._busy:
+            answers = await asyncio.shield(asyncio.to_thread(self.desks.take, labelled))
         await asyncio.gather(
             *(client.publish(f"telehub/1/{hub}/{RECEIPT}", octets, qos=_QOS) for hub, octets in answers)
         )
+        await self._order(client, {hub for hub, word, _ in labelled if word == HEALTH})
+
+    async def _order(self, client: aiomqtt.Client, reported: set[str]) -> None:
+        """Send what waits for hubs that are there now; never retained."""
+        async with self._busy:
+            orders = await asyncio.shield(asyncio.to_thread(self.desks.orders, reported))
+        for hub, octets in orders:
+            await client.publish(f"telehub/1/{hub}/{ORDER}", octets, qos=_QOS)
+
+    async def _look(self, client: aiomqtt.Client) -> None:
+        """A person who orders something waits at the telephone: not until the hub's next report."""
+        while True:
+            await asyncio.sleep(_ORDERS_EVERY_S)
+            await self._order(client, set())
 
 
 def _letters(messages: Sequence[aiomqtt.Message]) -> list[Labelled]:

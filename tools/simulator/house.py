@@ -104,6 +104,7 @@ class Platform:
     def __post_init__(self) -> None:
         self._receiver = Receiver(self.store, self.keyring)
         self._desk = HealthDesk(self.store, self.keyring)
+        self.orders = self._desk.orders
 
     def arrived(self, topic: str, octets: bytes) -> None:
         """Take one message of a hub's, store it, answer it."""
@@ -114,6 +115,8 @@ class Platform:
             answer = self._receiver.handle(hub, octets, now_ms // 1000)
         elif name == "health":
             answer = self._desk.handle(hub, octets, now_ms)
+            for _, _, order in self.orders.due(now_ms // 1000, hub):
+                self.send(order, hub, "order")
         arrival = self.note(hub, name, octets, answer)
         answers = [answer] if answer is not None else []
         for given in self.between(arrival) if self.between else answers:
@@ -174,7 +177,7 @@ class House:
         self.database = str(self.folder / "platform.sqlite")
         self.store = Store(self.database)
         self.keyring = keyring or make_platform_keys(random_octets=ca.seeded(seed, "platform"))
-        self.operator = Operator.make(random_octets=ca.seeded(seed, "operator"))
+        self.operator = Operator(ca.new_key(ca.seeded(seed, "operator")))
         self.platform = Platform(self, self.store, self.keyring)
         self.devices: list[MedicalDevice] = []
         self.enrolled: Enrolled

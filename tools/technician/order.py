@@ -8,7 +8,6 @@ sign in his name, but reads no Wi-Fi key or passkey that travelled before.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import cbor2
 from cryptography.hazmat.primitives import hashes
@@ -17,12 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from tools.backend.keys import kid_of, load_point, point_of, read_private, write_private
+from tools.backend.keys import kid_of, load_point, point_of
 from tools.inspect.cose import ENCRYPT0_TAG, ORDER_TYPE, Message
 from tools.inspect.order import A256CTR, ACTIONS, ORDER_OCTETS_MAX, PURPOSE, VERSION
 from tools.technician.ca import RandomOctets, new_key
-
-_FILE = "operator.jwk"
 
 
 class BadOrder(ValueError):
@@ -44,19 +41,6 @@ class Operator:
         self._key = key
         self._random_octets = random_octets
         self.point = point_of(key.public_key())
-
-    @classmethod
-    def make(cls, directory: Path | None = None, random_octets: RandomOctets = os.urandom) -> "Operator":
-        """Make the key, and write it to a directory; one that exists is never replaced."""
-        key = new_key(random_octets)
-        if directory is not None:
-            write_private(directory / _FILE, key)
-        return cls(key, random_octets)
-
-    @classmethod
-    def open(cls, directory: Path) -> "Operator":
-        """Read the key; one that others may read is not used."""
-        return cls(read_private(directory / _FILE))
 
     def order(
         self, to: Recipient, number: int, expires_s: int, action: str, arguments: Mapping[str, object]

@@ -14,7 +14,7 @@ from tools.backend.engine import StoreProblem
 from tools.backend.migrations.guards import GUARDS
 from tools.backend.schema import TABLES
 
-NEWEST = "0003"  # the last of versions/
+NEWEST = "0004"  # the last of versions/
 _FIRST = "0001"
 _HERE = Path(__file__).parent
 _VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"  # as Alembic makes it
