@@ -243,7 +243,7 @@ def test_the_log_cannot_be_edited_in_place_and_a_change_behind_its_back_is_found
 
 def test_a_store_of_the_revision_before_gets_people_and_a_guarded_log(database):
     with closing(Store(database)) as store:
-        for table in ("person", "session", "decision", "audit"):
+        for table in ("person", "session", "decision", "audit", "hub_order"):  # all that came after
             store.rows(f"DROP TABLE {table}")
         if not store.sqlite:
             store.rows("DROP FUNCTION audit_stays")
