@@ -28,6 +28,10 @@ IMAGE = esp_image(b"bootloader" * 500).ljust(layout.APPLICATION_AT, b"\xff") + I
 DIGEST = hashlib.sha256(IMAGE).hexdigest()
 
 
+# pyserial's RFC 2217 client names its thread in an old way.
+quiet = pytest.mark.filterwarnings("ignore::DeprecationWarning:serial.rfc2217")
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A programme that knows its image."""
@@ -95,6 +99,24 @@ def test_a_cable_that_is_pulled_is_told_and_the_next_run_does_it_all(folder, oct
         assert not outcome.ok and not board.cable.plugged
         board.plug()
         assert flashed(bench, board, folder).ok
+
+
+@quiet
+def test_a_board_that_runs_is_put_into_its_loader_by_the_reset_lines(tmp_path, folder):
+    small = IMAGE[: layout.APPLICATION_AT] + esp_image(bytes(2000))  # pyserial's way through the network is slow
+    (tmp_path / "small.bin").write_bytes(small)
+    micropython.pinned(folder, str(tmp_path / "small.bin"), hashlib.sha256(small).hexdigest())
+    with Workbench() as bench:
+        (board,) = bench.add(fitted=Fitted(), network=True)
+        assert flashed(bench, board, folder).ok
+        bench.work(time.sleep, 0.5)
+        assert board.rom is None and board.hub.alive  # MicroPython's prompt, and no loader
+        board.hub.flash.cells["journal"].program(0, bytes(range(16)))  # what a hub keeps
+        again = flashed(bench, board, folder)
+        assert again.ok, again.text
+        bench.work(time.sleep, 0.5)
+        assert board.rom is None and board.hub.alive
+        assert board.hub.flash.cells["journal"].octets(0, 16) == bytes(range(16))  # and is not written over
 
 
 def test_several_boards_at_once_and_json(folder, capsys):

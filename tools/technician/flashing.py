@@ -124,13 +124,21 @@ def write(esp: ESPLoader, board: Facts, image: Image, told: Told) -> None:
         cmds.write_flash(esp, list(image.pieces), flash_size=f"{board.flash_mb}MB", compress=True)
         told("verifying", 1)
         cmds.verify_flash(esp, list(image.pieces[1:]))  # the first has the flash's size in it now, and was compared
-        esp.watchdog_reset()
+        _start(esp)
     except FatalError as error:
         raise FlashFailed(f"not written: {_first_line(error)}", "once more; if it stays so, the flash is bad") from None
     except (serial.SerialException, OSError) as error:
         raise FlashFailed(f"the board went silent: {_first_line(error)}", "put the cable in, and start again") from None
     finally:
         _quiet.rows.told = None
+
+
+def _start(esp: ESPLoader) -> None:
+    """Leave the loader by the chip's watchdog, which needs no line of the port."""
+    try:
+        esp.watchdog_reset()
+    except FatalError:
+        pass  # on a slow line the chip is gone before esptool has said its last word
 
 
 def _with_stub(esp: ESPLoader) -> ESPLoader:

@@ -8,6 +8,7 @@ from tools.simulator.air.flash import APP, DATA, PartitionRow
 from tools.simulator.air.world import TwinHub
 from tools.simulator.board.cable import Cable
 from tools.simulator.board.console import Console
+from tools.simulator.board.network import NetworkCable
 from tools.simulator.board.rom import Fitted, RomLoader
 from tools.simulator.nor import Nor
 
@@ -43,10 +44,15 @@ class Board:
     `cut_at_command(n, moment)` and `cut_at_octet(n)` pull the cable once, counted from now.
     """
 
-    def __init__(self, hub: TwinHub, fitted: Fitted | None = None):
+    def __init__(self, hub: TwinHub, fitted: Fitted | None = None, network: bool = False):
         self.hub = hub
-        self.cable = Cable(hub.loop, self._heard, self._pulled)
+        self.cable: Cable | NetworkCable
+        if network:
+            self.cable = NetworkCable(hub.loop, self._heard, self._pulled, hub.power_cut, self._reset)
+        else:
+            self.cable = Cable(hub.loop, self._heard, self._pulled)
         self.rom = RomLoader(hub.unique_id, fitted, self.cable.say, self._leave) if fitted else None
+        self._loader = self.rom
         hub.on_cable = True
         hub.heap_octets += _PROMPT_OCTETS
         self.console = Console(hub, self.cable.pull)
@@ -90,6 +96,19 @@ class Board:
             self.rom.heard(octets)
         else:
             self.console.heard(octets)
+
+    def _reset(self, to_loader: bool) -> None:
+        """A computer has pulled the lines: start over, in the loader or from flash."""
+        if self._loader is None or not self.cable.plugged:
+            return
+        if self.rom is None:
+            places = {row.label: row.at for row in self.hub.flash.table}
+            for label, cells in self.hub.flash.cells.items():
+                image = cells.image()
+                self._loader.flash[places[label] : places[label] + len(image)] = image
+        self.rom = self._loader
+        if not to_loader:
+            self._flashed()
 
     def _leave(self) -> None:
         self.hub.loop.call_later(_WATCHDOG_S, self._flashed)  # what the host says until then is heard

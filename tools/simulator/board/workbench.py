@@ -34,12 +34,12 @@ class Workbench:
         self.boards: list[Board] = []
 
     def add(
-        self, count: int = 1, plugged: bool = True, fitted: Fitted | None = None, **options
+        self, count: int = 1, plugged: bool = True, fitted: Fitted | None = None, network: bool = False, **options
     ) -> list[Board]:
-        """Boards, with their cables in; `fitted`: new ones, with nothing on them."""
+        """Boards, with their cables in; `fitted`: new ones, with nothing on them; `network`: by RFC 2217."""
         options = {"table": TABLE, **options}
         numbers = range(len(self.boards), len(self.boards) + count)
-        added = [Board(self.world.add_hub(board_id(number), **options), fitted) for number in numbers]
+        added = [Board(self.world.add_hub(board_id(number), **options), fitted, network) for number in numbers]
         self.boards += added
         for board in added:
             if plugged:
