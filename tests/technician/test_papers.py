@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from firmware import indicator
+from firmware.measurement.names import LIGHTS
 from tests.simulator.demo.test_picture import OCTETS_MAX, words
 from tools import cli
 
@@ -13,13 +14,13 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_card_names_every_state_of_the_light_as_people_read_it():
     card = (ROOT / "tools" / "technician" / "TELEPHONE.md").read_text()
-    for name, _, _, danish, english in indicator.TABLE:
+    for name, danish, english in LIGHTS:
         assert danish in card and english.lower() in card.lower(), name
     rows = [line for line in card.splitlines() if line.startswith("| ")]
-    assert len(rows) == 1 + 1 + len(indicator.TABLE)  # the head, and the light that does not shine
+    assert len(rows) == 1 + 1 + len(LIGHTS)  # the head, and the light that does not shine
     rhythms = {"five times a second": 5, "once a second": 1, "four short flashes a second": 4}
     for words_of, hertz in rhythms.items():
-        assert words_of in card and hertz in [row[1] for row in indicator.TABLE]
+        assert words_of in card and hertz in [row[0] for row in indicator.RHYTHMS]
 
 
 def test_the_readmes_road_is_three_commands_that_exist():

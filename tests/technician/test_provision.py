@@ -137,7 +137,7 @@ def test_a_cable_pulled_at_any_command_and_the_next_run_gives_one_identity(tmp_p
         board.console.watching = lambda _number, _moment: None
         copying = [at for at, name in enumerate(steps) if name in ("", "looking", "copying")]
         rest = [at for at in range(len(steps)) if at not in copying]
-        assert len(rest) >= 8 and len(copying) >= 200
+        assert len(rest) >= 6 and len(copying) >= 200
         for at in range(len(steps)) if EXHAUSTIVE else [*copying[5 :: len(copying) // 2], *rest]:
             cuts[at].restore(board, folder)
             again = programmes.open_folder(folder, made.PASSPHRASE)
