@@ -197,7 +197,7 @@ def test_each_field_of_a_receipt_has_one_length_and_one_place():
 
 def test_the_platforms_time_has_its_form():
     good = b"\xa4\x01\x01\x02" + string(HUB) + b"\x03" + string(NONCE) + b"\x04\x1a\x69\x49\x0e\x00"
-    assert open_message(maced(good, 65003), RECEIPTS, Journal(), NONCE) == 0x69490E00
+    assert open_message(maced(good, 65003), RECEIPTS, Journal(), NONCE) == (0x69490E00, b"")
     for bad in (
         good + b"\0", good[:-1], b"\xa3" + good[1:], b"\xa5" + good[1:], good.replace(b"\x04\x1a", b"\x05\x1a"),
         good.replace(b"\x03\x48", b"\x04\x48"), good.replace(b"\x02\x46", b"\x03\x46"),
