@@ -149,9 +149,7 @@ class Recovery:
             sequence = self._numbered(body)
             plan = index.plan(sequence)
             if plan is not None:
-                self._main.closes(plan.place)
-                if not plan.captures:
-                    self._ends.note("record")  # what it was for is lost, and waits again
+                self._main.closes(plan.place)  # its record may be gone by now: erased ahead, since it was answered
             index.add_receipt(sequence)
         elif kind == records.KIND_NUMBERED:
             self._numbered(body)

@@ -113,6 +113,10 @@ class _Hub:
     def answered(self) -> None:
         """No order of the operator waits for it."""
 
+    def stays(self) -> bool:
+        """There is no other firmware to go back to."""
+        return True
+
     def needs_help(self, reason: str) -> None:
         """Counted."""
         self.health.count(reason)
