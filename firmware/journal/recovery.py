@@ -29,6 +29,7 @@ class Recovery:
         self._notes = notes
         self._ends = Ends(sectors, notes)
         self._opened_at = _ALL  # by the first record of the sector that is looked through
+        self._unknown = False  # a receipt came by whose plan's record is gone
         self._places = Sectors(sectors.flash)  # for records elsewhere, while a sector is looked through
         self.newest = 0  # generation of the main lane's newest sector with records, 0: there is none
         self.last = (0, 0, HEAD)  # generation, number and unit of the last capture
@@ -116,7 +117,7 @@ class Recovery:
                     self._apply(generation, place, payload[0], bytes(payload[1:]))
                 except (ValueError, IndexError):
                     self._ends.note("record")
-        if self._index.drop_lost_plans():
+        if self._index.drop_lost_plans() or self._unknown:
             self._ends.note("record")
 
     def _apply(self, generation, place, kind, body):
@@ -126,6 +127,7 @@ class Recovery:
         elif kind == records.KIND_SNAPSHOT:
             index.load(body, self._read_place)
             self._main.closed = 0
+            self._unknown = False
         elif kind == records.KIND_CHAIN:
             index.new_chain(records.unpack_chain(body))
         elif kind == records.KIND_BOOT:
@@ -149,7 +151,9 @@ class Recovery:
             sequence = self._numbered(body)
             plan = index.plan(sequence)
             if plan is not None:
-                self._main.closes(plan.place)  # its record may be gone by now: erased ahead, since it was answered
+                self._main.closes(plan.place)
+                if not plan.captures:
+                    self._unknown = True  # what it was for waits again, unless a later snapshot of this sector knows
             index.add_receipt(sequence)
         elif kind == records.KIND_NUMBERED:
             self._numbered(body)

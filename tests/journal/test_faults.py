@@ -610,6 +610,23 @@ def test_a_number_never_comes_again_when_the_newest_plan_rots_that_bore_it(known
     assert (third.chain, third.next_sequence, third.pending(9)) == (again.chain, 1, [2, 4])
 
 
+@pytest.mark.parametrize("told_later", [False, True], ids=["not since", "by a later snapshot"])
+def test_a_receipt_whose_plan_is_gone_is_told_unless_a_later_snapshot_knows_what_it_was_for(told_later):
+    """The snapshot that is read first lists the plan as open; its record rots."""
+    flash, journal = _journal(8)
+    number = _capture(journal)
+    place = journal.main.generation, journal.main.at
+    journal.plan(_plan(journal, ((number, 1),)))
+    journal.main.snapshot()
+    journal.receipt(Receipt(1, 0, 0))
+    if told_later:
+        journal.main.snapshot()
+    flash.rot((journal.sectors.sector(1, place[0]) * 256 + place[1]) * 16 + 40)
+    again = _again(flash)
+    assert ("record" in again.notes) is not told_later
+    assert again.pending(9) == ([] if told_later else [number])
+
+
 def test_a_plan_whose_second_word_rots_is_as_good_as_before():
     flash, journal = _journal(8)
     number = _capture(journal)
