@@ -198,4 +198,5 @@ def test_a_signature_leaves_little_garbage(micropython32, tmp_path):
         [micropython32.path, "-X", "heapsize=196608", str(script)], capture_output=True, text=True, check=True,
         env={**os.environ, "MICROPYPATH": str(ROOT / "build" / "mpy")},
     )  # fmt: skip
-    assert 0 < int(ran.stdout) <= 6656, ran.stdout
+    # 6.5 kB is promised of what the chip may run (1.26 or newer); 1.25 leaves a few objects of 16 octets more.
+    assert 0 < int(ran.stdout) <= (6500 if micropython32.probe.version >= (1, 26) else 6656), ran.stdout

@@ -1,4 +1,4 @@
-"""Fifty hubs in a morning: no two share a secret, and none of them is written where others read."""
+"""Many hubs in a morning: no two share a secret, and none of them is written where others read."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ def forms(secret):
 
 
 @pytest.mark.timeout(1800)
-def test_fifty_hubs_share_no_secret_and_none_is_in_a_log(tmp_path, copied, capfd, monkeypatch):
+def test_hubs_of_a_morning_share_no_secret_and_none_is_in_a_log(tmp_path, copied, capfd, monkeypatch):
     folder = made.programme(tmp_path / "p").folder
     monkeypatch.setenv(programmes.PASSPHRASE, made.PASSPHRASE)
     keys, said = {}, []
