@@ -11,6 +11,7 @@ from tools.simulator import slots, updates
 from tools.simulator.devices import readings
 from tools.simulator.house import House
 from tools.technician import ca, release
+from tools.technician.signing import sign1
 
 pytestmark = [pytest.mark.needs("micropython32", "library"), pytest.mark.promise("P2", "P10", "P11")]
 
@@ -89,7 +90,7 @@ def _index(text, rest=b"", **changes):
         [1, "esp32s3", "1.1", 2, [1, 2], len(index) + len(rest), len(index), hashlib.sha256(index).digest()],
         canonical=True,
     )
-    return release.signed(updates.KEY, payload), index + rest
+    return sign1(updates.KEY, payload, release.MANIFEST), index + rest
 
 
 def test_what_is_not_a_good_update_is_refused_by_its_reason():

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import cbor2
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tools.backend.keys import kid_of, load_point, point_of
-from tools.inspect.cose import ENCRYPT0_TAG, ORDER_TYPE, Message
+from tools.inspect.cose import ENCRYPT0_TAG, ORDER_TYPE
 from tools.inspect.order import A256CTR, ACTIONS, ORDER_OCTETS_MAX, PURPOSE, VERSION
 from tools.technician.ca import RandomOctets, new_key
+from tools.technician.signing import sign1
 
 
 class BadOrder(ValueError):
@@ -58,12 +58,7 @@ class Operator:
 
     def sign(self, payload: bytes, content_type: int = ORDER_TYPE) -> bytes:
         """The COSE_Sign1 of a payload."""
-        kid = kid_of(self.point)
-        protected = cbor2.dumps({1: -7, 3: content_type, 4: kid}, canonical=True)
-        structure = Message("Signature1", protected, content_type, kid, payload, b"").structure
-        r, s = decode_dss_signature(self._key.sign(structure, ec.ECDSA(hashes.SHA256())))
-        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-        return cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, signature]), canonical=True)
+        return sign1(self._key, payload, content_type)
 
     def _sealed(self, to: Recipient, plain: bytes) -> list[object]:
         ephemeral = new_key(self._random_octets)

@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cbor2
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from firmware.journal.frame import OLDEST, VERSION
-from tools.backend.keys import kid_of, point_of, public_jwk
+from tools.backend.keys import point_of, public_jwk
 from tools.host import compile as build
 from tools.host import image, library
 from tools.host.output import CommandError, MissingPart, WrongUse
 from tools.technician import ca
 from tools.technician import programme as programmes
+from tools.technician.signing import sign1
 
 MANIFEST = 65006
 BOARD = "esp32s3"
@@ -82,16 +81,7 @@ def release(
         [1, board, version, sequence, list(journal), len(octets), len(index), hashlib.sha256(index).digest()],
         canonical=True,
     )
-    return Release(signed(key, payload), octets)
-
-
-def signed(key: ec.EllipticCurvePrivateKey, payload: bytes) -> bytes:
-    """A manifest: COSE_Sign1 with ES256 (RFC 9052, 4.2 and 4.4)."""
-    protected = cbor2.dumps({1: -7, 3: MANIFEST, 4: kid_of(point_of(key.public_key()))}, canonical=True)
-    signed = cbor2.dumps(["Signature1", protected, b"", payload], canonical=True)
-    r, s = decode_dss_signature(key.sign(signed, ec.ECDSA(hashes.SHA256())))
-    signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-    return cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, signature]), canonical=True)
+    return Release(sign1(key, payload, MANIFEST), octets)
 
 
 def chip_files() -> dict[str, bytes]:

@@ -49,7 +49,7 @@ class Gap:
     def on(self, device: Device) -> None:
         """The radio is on."""
         self.nimble.radio.on_report = self._on_report
-        self.nimble.radio.resolve = self.nimble.pairing.identity_of
+        self.nimble.radio.resolve = self.nimble.pairing.resolving.identity_of
         device.on("connection_failure", lambda error: None)
 
     def off(self) -> None:
@@ -100,7 +100,7 @@ class Gap:
 
     def _on_report(self, kind: int, address: hci.Address, data: bytes, rssi: int) -> None:
         if self._scanning:
-            known = self.nimble.pairing.identity_of(address)
+            known = self.nimble.pairing.resolving.identity_of(address)
             address_type = int(address.is_random) if known is None else _RESOLVED | known[0]
             octets = bytes(address) if known is None else known[1:]
             told = struct.pack("<B6sBb", address_type, octets[::-1], kind, rssi)
@@ -158,7 +158,8 @@ class Gap:
             self._connecting = False
         number = next(number for number in range(0xFFFF) if number not in nimble.links)
         address = connection.peer_address
-        known = nimble.pairing.identity_of(address)  # told without the mark: a host's connection knows identities alone
+        known = nimble.pairing.resolving.identity_of(address)
+        # Told without the mark: a host's connection knows identities alone.
         address_type, octets = (int(address.is_random), bytes(address)) if known is None else (known[0], known[1:])
         link = HubLink(number, connection, central, address_type, octets[::-1])
         nimble.links[number] = link

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from bumble import crypto, hci, smp
+from bumble import hci, smp
 from bumble.device import Device
 from bumble.keys import KeyStore, PairingKeys
 from bumble.pairing import PairingConfig, PairingDelegate
@@ -17,6 +17,7 @@ from bumble.pairing import PairingConfig, PairingDelegate
 from tools.simulator.air import bonds
 from tools.simulator.air.hub import Event, Steps
 from tools.simulator.air.nimble import EINVAL, ENOENT, ENOMEM, HubLink, Nimble, Security, octets_field
+from tools.simulator.air.resolving import ResolvingList
 
 _PAIR, _PASSKEY = 8, 9
 _ENCRYPTION_UPDATE, _GET_SECRET, _SET_SECRET, _PASSKEY_ACTION = 28, 29, 30, 31
@@ -89,7 +90,7 @@ class Pairing:
         self.nimble = nimble
         self._running: Procedure | None = None
         self._irk = bytes(bonds.IRK_OCTETS)
-        self._resolving: dict[bytes, bytes] = {}  # the controller's resolving list: identity -> its IRK
+        self.resolving = ResolvingList()
 
     def services(self) -> dict:
         """What the hub may call."""
@@ -104,7 +105,7 @@ class Pairing:
 
     def off(self) -> None:
         """The radio is off."""
-        self._resolving.clear()
+        self.resolving.clear()
         if self._running is not None:
             self._stop(self._running)
 
@@ -150,21 +151,7 @@ class Pairing:
             value = yield Event(_GET_SECRET, struct.pack("<BB", bonds.PEER_SECRET, index) + octets_field(None))
             if value is None:
                 break
-            self._resolve_from_now_on(bonds.unpack(value, self.nimble.host))
-
-    def _resolve_from_now_on(self, secret: bonds.Secret | None) -> None:
-        if secret is not None and any(secret.irk):
-            self._resolving[secret.address_key] = secret.irk
-
-    def identity_of(self, address: hci.Address) -> bytes | None:
-        """The identity (type, little-endian address) behind a private address that some stored IRK resolves."""
-        if not address.is_resolvable:
-            return None
-        octets = bytes(address)
-        for identity, irk in self._resolving.items():
-            if crypto.ah(irk, octets[3:]) == octets[:3]:  # Core 5.4, 6.B.1.3.2.3
-                return identity
-        return None
+            self.resolving.add(bonds.unpack(value, self.nimble.host))
 
     async def keys_of_peer(self, name: str) -> PairingKeys | None:
         """The stored key of a central that encrypts its link to us."""
@@ -329,7 +316,7 @@ class Pairing:
                     struct.pack("<B", kind) + octets_field(self._key(link)) + octets_field(key.pack(self.nimble.host))
                 )
                 self.nimble.post(_SET_SECRET, payload, refused.append)
-                self._resolve_from_now_on(key)
+                self.resolving.add(key)
         if told_encrypted:
             link.security = reached
         else:

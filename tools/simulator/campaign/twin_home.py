@@ -10,7 +10,8 @@ from tools.simulator.campaign.twin_strikes import BEGIN, END
 from tools.simulator.demo import record
 from tools.simulator.devices import MedicalDevice, Patient, joined_taken
 from tools.simulator.faults import DAY_S, Act
-from tools.simulator.house import Arrival, House, TooLate
+from tools.simulator.house import House, TooLate
+from tools.simulator.platform import Arrival
 from tools.simulator.world.kinds import KINDS
 from tools.simulator.world.scenario import SETTLE_S, Scenario
 

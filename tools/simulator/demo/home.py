@@ -14,7 +14,8 @@ from tools.inspect.envelope import decode_receipt, peek
 from tools.simulator.air import launch
 from tools.simulator.demo.choice import DEFAULT, Choice
 from tools.simulator.devices import MedicalDevice, Patient
-from tools.simulator.house import CUFF, HUB, NONIN, SCALE, Arrival, House, Model
+from tools.simulator.house import CUFF, HUB, NONIN, SCALE, House, Model
+from tools.simulator.platform import Arrival
 
 _FINE_STEP_S = 0.01  # between a subscription and the first indication lie a few connection intervals
 _PACE_BUSY = 8.0  # virtual seconds in one of a person who watches something happen
