@@ -52,6 +52,11 @@ class Slots:
         """The label of the partition for the next update; None on a board without slots."""
         return None if self.running is None else _LABELS[1 - self.running]
 
+    @property
+    def failing(self):
+        """Whether both slots had their turn, and nothing has worked since."""
+        return self.boots > RECOVERY_BOOTS
+
     def choose(self):
         """Count this boot; return the slots in the order in which they shall be tried."""
         if self._trial and self._trial - 1 == self.kept:
@@ -68,8 +73,13 @@ class Slots:
         return slot, 1 - slot
 
     def worked(self):
-        """The hub has been at work for a while: what runs is kept, unless it is on trial."""
+        """The hub has been at work for a while: what runs is kept, unless it is on trial.
+
+        An update whose slot could not even be mounted is undone with that.
+        """
         if self.running is not None and not self.on_trial and (self.boots or self.kept != self.running):
+            if self._trial:
+                self.undone, self._trial = self._trial, 0
             self.kept, self.boots = self.running, 0
             self._save()
 

@@ -8,7 +8,6 @@ from micropython import const
 _TRIAL_MS = const(3_600_000)  # for the platform's answer: routers and brokers are down for minutes, seldom for hours
 _WORKED_MS = const(300_000)  # whoever works for so long did not fail at its start
 _RECOVERY_MS = const(600_000)  # readings are fetched and kept, and nothing is done that may be the trouble
-_RECOVERY_BOOTS = const(10)  # boot.py: both slots had their turn
 
 
 class Probation:
@@ -20,7 +19,7 @@ class Probation:
         self._retire_spare = retire_spare
         state = slots()
         self._on_trial = state.on_trial
-        self.recovering = state.boots > _RECOVERY_BOOTS and state.boots & 1 == 1  # each second boot tries all of it
+        self.recovering = state.failing and state.boots & 1 == 1  # each second boot tries all of it
         self._undone = state.undone != 0
         self._works = self._answered = False
         if self._undone:

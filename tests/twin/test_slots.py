@@ -201,6 +201,45 @@ def test_fifty_boots_cut_inside_boot_py_change_nothing(slotted, persisted):
     assert homes.books(house) == (0, 0, 0)
 
 
+def test_an_update_whose_slot_cannot_be_read_is_undone_and_told(slotted):
+    house = slotted()
+
+    async def story():
+        house.power_off()
+        await house.run_on_hub(_TRY)
+        house.hub.flash.cells["app_b"] = Nor(slots.SLOT_SECTORS)
+        await slots.connected(house)
+        await _reads(house)
+        await house.until(lambda: slots.state(house)["undone"] == 2, 400, "it is undone")
+        assert slots.state(house) == {"kept": 0, "trial": 0, "undone": 2, "boots": 0}
+        await house.power_cycle()
+        await house.until(lambda: slots.state(house)["undone"] == 0, 200, "it is told")
+        await _reads(house)
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+
+
+def test_a_hub_that_nothing_helps_fetches_and_keeps_readings_before_it_tries_all_of_it_again(slotted):
+    """After ten boots that failed: ten minutes without a line, whatever it was that ended the hub."""
+    house = slotted()
+
+    async def story():
+        house.power_off()
+        house.hub.flash.nvs[b"telehub\0boot\0"] = b"b" + bytes((0, 0, 0, 0, 10, 0))
+        told = slots.reports(house)
+        house.power_on()
+        await homes.measure(house, house.devices[0], BP, 120)
+        assert house.light() == "help" and house.journal().waiting() == 1
+        await asyncio.sleep(400)
+        assert slots.reports(house) == told and house.delivered_total() == 0
+        await homes.delivered(house)
+        assert slots.state(house)["boots"] == 12
+
+    house.world.run(story())
+    assert homes.books(house) == (0, 0, 0)
+
+
 _LISTED = """
 import esp32, os, vfs
 vfs.mount(vfs.VfsLfs2(esp32.Partition.find(esp32.Partition.TYPE_DATA, label="app_b")[0]), "/new")
