@@ -8,7 +8,7 @@ from firmware.contracts import Full
 from firmware.journal import records
 from firmware.journal.index import Index, add_range, gaps
 from tests.journal import pure_records
-from tools.inspect import journal_octets
+from tools.inspect import journal_records
 
 
 def _pairs(ranges):
@@ -223,12 +223,12 @@ def test_records_hold_what_they_are_said_to_hold_at_most_and_refuse_more():
     ):
         octets = records.pack_session(session._replace(**{name: most}), 100, 102, 105)
         assert records.unpack_session(octets) == (session._replace(**{name: most}), 100, 102, 105)
-        assert journal_octets.record(bytes([journal_octets.SESSION]) + octets)["high"] == 105
+        assert journal_records.record(bytes([journal_records.SESSION]) + octets)["high"] == 105
         _refused(records.pack_session, session._replace(**{name: more}), 100, 102, None)
     for captures in (((1, 1),) * 8, ((1, 65535),)):
         octets = records.pack_plan(plan._replace(captures=captures), ())
         assert records.unpack_plan(octets)[0].captures == captures
-        assert journal_octets.record(bytes([journal_octets.PLAN]) + octets)["captures"] == list(captures)
+        assert journal_records.record(bytes([journal_records.PLAN]) + octets)["captures"] == list(captures)
     _refused(records.pack_plan, plan._replace(captures=()), ())
     _refused(records.pack_plan, plan._replace(captures=((1, 1),) * 9), ())
     for name, size in (("previous", 32), ("kid", 8), ("hash", 32)):
@@ -240,4 +240,4 @@ def test_a_session_says_up_to_where_its_captures_go_as_far_as_its_field_does():
     for high, told in ((165, 165), (100 + 65534, 100 + 65534), (100 + 65535, None), (100 + 65536, None), (None, None)):
         octets = records.pack_session(pure_records.SESSION, 100, 102, high)
         assert records.unpack_session(octets)[1:] == (100, 102, told)
-        assert journal_octets.record(bytes([journal_octets.SESSION]) + octets)["high"] == told
+        assert journal_records.record(bytes([journal_records.SESSION]) + octets)["high"] == told

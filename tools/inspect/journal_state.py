@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.inspect import journal_octets as octets
+from tools.inspect import journal_records as records
 from tools.inspect.journal_octets import CAPTURES, MAIN, Frame, Image, Sector
 
 # What a finding is: "torn" units are what a power cut leaves; the others speak of a chip that failed or was damaged.
@@ -123,7 +124,7 @@ def _read_captures(journal: Journal) -> None:
     for sector in journal.image.lane(CAPTURES):
         for frame in sector.frames:
             try:
-                capture = octets.capture(frame.payload)
+                capture = records.capture(frame.payload)
             except ValueError:
                 journal.findings.append(Finding(RECORD, _where(frame), "a capture that is none", sector.index))
                 continue
@@ -134,9 +135,9 @@ def _read_records(journal: Journal) -> None:
     for sector in journal.image.lane(MAIN):
         for frame in sector.frames:
             try:
-                record = octets.record(frame.payload)
+                record = records.record(frame.payload)
             except ValueError:
-                what = octets.KINDS.get(frame.payload[0], "record")
+                what = records.KINDS.get(frame.payload[0], "record")
                 journal.findings.append(Finding(RECORD, _where(frame), f"a {what} that is none", sector.index))
                 continue
             journal.records.append((frame, record))
@@ -272,7 +273,7 @@ def _judge_newest(journal: Journal) -> None:
     if not sectors:
         return
     newest = sectors[-1]
-    closed = any(frame.payload[0] == octets.NEXT for frame in newest.frames)
+    closed = any(frame.payload[0] == records.NEXT for frame in newest.frames)
     ahead = any(one.generation > newest.generation and one.head == "ok" for one in journal.image.sectors if one.lane)
     if closed and not ahead:
         cost = "records after the last one here: the hub begins a new chain"
@@ -344,7 +345,7 @@ def _gap(journal: Journal, sector: Sector, unit: int, count: int) -> Finding:
         return Finding(TORN if cost == NOTHING else UNITS, where, cost, sector.index)
     next_kind = after[0].payload[0] if after else 0
     # After a cut the first record is the boot's; an opened sector's first ones may be behind torn units too.
-    torn = not after or next_kind in (octets.BOOT, octets.OPEN) or (not before and next_kind == octets.SNAPSHOT)
+    torn = not after or next_kind in (records.BOOT, records.OPEN) or (not before and next_kind == records.SNAPSHOT)
     return Finding(TORN if torn else UNITS, where, NOTHING if torn else "records of the main lane", sector.index)
 
 
